@@ -1,0 +1,40 @@
+// Package lock makes sure that a daemon runs once.
+//
+// # Guarantees
+//
+// A lock that is held is a [Lease]:
+//
+//   - It is taken in one atomic step. Of any number of starters at the same
+//     instant exactly one wins, whatever the one before has left behind.
+//   - It ends by itself when its holder dies, and is released by nobody else
+//     than its holder.
+//   - It survives a restart: the next image of the same process adopts it, and
+//     it is never free in between.
+//   - It carries a token that grows with each new owner. Hand it to whatever
+//     the lock protects, and a late write of a former owner can be refused.
+//
+// # Three locks
+//
+// [File] is the one to use on a single machine. The kernel holds it, and frees
+// it the moment its holder is gone, be it by SIGKILL. The file names its owner
+// for people to read. It is never unlinked: a lock file that is deleted when
+// it looks stale has two owners as soon as two starters find it stale.
+//
+// [Null] is always won; it is for development.
+//
+// [Memory] is the lock of the tests: a store within the process, with leases
+// that expire, outages, evictions and thieves.
+//
+// [Parse] makes a lock of a URL, as a command line or a configuration file has
+// it; further kinds join by [Register].
+//
+// # A life
+//
+// [Locker] says where a lock is, and holds nothing. Acquire answers at once: a
+// lease, or a [HeldError] that tells who holds the lock, or another error. Who
+// wants to wait asks again. The lease is renewed from time to time, which also
+// finds out that it was lost. Handover prepares it for the next image, Adopt
+// takes it up there, and Release gives it back.
+//
+// Every lock passes the suite in lock/locktest.
+package lock

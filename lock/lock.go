@@ -1,0 +1,122 @@
+package lock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// Owner says who asks for a lock. It is kept beside the lock for people to
+// read.
+type Owner struct {
+	// Name is the daemon's name.
+	Name string `json:"name"`
+
+	// PID is the process that asks.
+	PID int `json:"pid"`
+
+	// Host is the machine that the process runs on.
+	Host string `json:"host"`
+
+	// Since is the wall-clock time at which the owner asked; the zero value
+	// when it is not known.
+	Since time.Time `json:"since"`
+}
+
+// Locker is a single-instance lock as it is declared: it says where the lock
+// is, and holds nothing yet. It is safe for concurrent use.
+type Locker interface {
+	// Check tells whether the lock can be used from here, as far as can be
+	// told without touching anything. Whether somebody holds it is no matter.
+	Check() error
+
+	// Acquire takes the lock in one atomic step and never waits for its
+	// holder: a held lock is a *HeldError, which errors.Is(err, ErrHeld)
+	// matches.
+	Acquire(ctx context.Context, who Owner) (Lease, error)
+
+	// Adopt takes up the lease that this process's previous image handed over
+	// (see Lease.Handover). The lock has not been free in between.
+	Adopt(ctx context.Context, who Owner, baton string) (Lease, error)
+
+	// String is the lock's URL without secrets, such as file:/run/x.lock.
+	// Parse of it yields an equal lock.
+	String() string
+}
+
+// Rooted is a Locker whose place is a path. In returns it with a relative
+// path resolved against dir; an absolute one stays as it is.
+type Rooted interface {
+	In(dir string) Locker
+}
+
+// Lease is a lock that is held. It is safe for concurrent use.
+type Lease interface {
+	// Token grows with each new owner of the lock. Hand it to whatever the
+	// lock protects, so that a late write of a former owner can be refused.
+	// 0 means that this kind of lock has no tokens.
+	Token() uint64
+
+	// TTL is how long the lease lives on after it was last confirmed. 0 means
+	// that it does not end by time: the kernel frees it when its holder dies.
+	TTL() time.Duration
+
+	// Renew confirms the lease for a further TTL, or, where there is no TTL,
+	// makes sure that it is still ours. errors.Is(err, ErrLost) matches when
+	// it is certainly no longer ours; any other error says only that this
+	// attempt failed.
+	Renew(ctx context.Context) error
+
+	// Handover prepares the lease for the next image of this same process.
+	// The lease stays held and usable, should the next image never come.
+	Handover() (Baton, error)
+
+	// Release gives the lock back, if it is still ours. A second Release does
+	// nothing.
+	Release(ctx context.Context) error
+}
+
+// Baton is what passes a lease to the next image of the same process.
+type Baton struct {
+	// Value is what Locker.Adopt is given.
+	Value string
+
+	// File must stay open across exec, under the same descriptor; nil where
+	// there is none.
+	File *os.File
+}
+
+var (
+	// ErrHeld says that somebody else holds the lock.
+	ErrHeld = errors.New("lock is held")
+
+	// ErrLost says that a lease is no longer its holder's.
+	ErrLost = errors.New("lease is lost")
+)
+
+// HeldError says who holds the lock. errors.Is(err, ErrHeld) matches it.
+type HeldError struct {
+	// Lock is the lock's URL.
+	Lock string
+
+	// Holder is the owner as it left its details; the zero value when they
+	// could not be read.
+	Holder Owner
+}
+
+// Error names the lock, and its holder as far as it is known.
+func (e *HeldError) Error() string {
+	if e.Holder.PID == 0 {
+		return fmt.Sprintf("lock %s is held; its owner has left no details", e.Lock)
+	}
+	text := fmt.Sprintf("lock %s is held by %s, PID %d on %s", e.Lock, e.Holder.Name, e.Holder.PID, e.Holder.Host)
+	if !e.Holder.Since.IsZero() {
+		text += ", since " + e.Holder.Since.Format(time.DateTime)
+	}
+	return text
+}
+
+// Is makes errors.Is(err, ErrHeld) true.
+func (e *HeldError) Is(target error) bool { return target == ErrHeld }

@@ -1,0 +1,152 @@
+package lock_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/evertick/evertick/lock"
+)
+
+// staleDetails are what a killed owner leaves behind. The PID is greater than
+// any that Linux gives.
+func staleDetails(host string) string {
+	return fmt.Sprintf(`{"name":"dead","pid":4194305,"host":%q,"since":"2026-01-02T03:04:05Z","token":42}`+"\n", host)
+}
+
+// Twenty processes want the lock at the same instant. Whatever was there
+// before, exactly one gets it, and the others are told that it is held.
+func TestTwentyStartersOneWinner(t *testing.T) {
+	const starters, rounds = 20, 10
+	var crowd []*process
+	for range starters {
+		crowd = append(crowd, start(t))
+	}
+	for _, c := range []struct {
+		name   string
+		before func(path string) error
+	}{
+		{"fresh", func(string) error { return nil }},
+		{"stale", func(path string) error { return os.WriteFile(path, []byte(staleDetails(self().Host)), 0o644) }},
+		{"empty", func(path string) error { return os.WriteFile(path, nil, 0o644) }},
+		{"garbage", func(path string) error {
+			return os.WriteFile(path, []byte(strings.Repeat("\x00{[\xff\n]}", 1000)), 0o644)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			informed := 0
+			for round := range rounds {
+				path := filepath.Join(t.TempDir(), fmt.Sprint("round-", round))
+				require.NoError(t, c.before(path))
+				at := time.Now().Add(20 * time.Millisecond).UnixNano()
+				for _, p := range crowd {
+					p.tell(t, "acquire %s %d", path, at)
+				}
+				var winners []*process
+				var held []string
+				for _, p := range crowd {
+					if answer := p.answer(t); strings.HasPrefix(answer, "won ") {
+						winners = append(winners, p)
+					} else {
+						require.Contains(t, answer, "held ")
+						held = append(held, answer)
+					}
+				}
+				require.Len(t, winners, 1)
+				require.Len(t, held, starters-1)
+				for _, answer := range held {
+					if answer == fmt.Sprint("held ", winners[0].pid()) {
+						informed++
+					}
+				}
+				require.Equal(t, "ok", winners[0].ask(t, "release"))
+			}
+			// Whom a loser names depends on whether the winner got the time to
+			// write its details; on a busy machine some do not know.
+			assert.Greater(t, informed, rounds*(starters-1)/2)
+		})
+	}
+}
+
+// The kernel frees the lock of a process that is killed, at once.
+func TestKilledHolderFreesAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	var last uint64
+	for range 3 {
+		p := start(t)
+		require.Contains(t, p.ask(t, "acquire %s 0", path), "won ")
+		_, err := lock.File(path).Acquire(t.Context(), self())
+		var held *lock.HeldError
+		require.ErrorAs(t, err, &held)
+		assert.Equal(t, p.pid(), held.Holder.PID)
+		p.kill()
+
+		lease, err := lock.File(path).Acquire(t.Context(), self())
+		require.NoError(t, err)
+		assert.Greater(t, lease.Token(), last)
+		last = lease.Token()
+		require.NoError(t, lease.Release(t.Context()))
+	}
+}
+
+// A child that outlives the holder does not keep the lock.
+func TestChildrenDoNotInheritTheLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	p := start(t)
+	require.Contains(t, p.ask(t, "acquire %s 0", path), "won ")
+	pid, err := strconv.Atoi(p.ask(t, "spawn"))
+	require.NoError(t, err)
+	child, err := os.FindProcess(pid)
+	require.NoError(t, err)
+	defer func() { _ = child.Kill() }()
+	p.kill()
+	require.NoError(t, child.Signal(syscall.Signal(0)), "the child lives on")
+	mustTake(t, path)
+}
+
+// A process hands the lock to its next image ten times, while a rival asks for
+// it as fast as it can. The rival never gets it.
+func TestExecNeverFreesTheLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	p := start(t)
+	token := strings.TrimPrefix(p.ask(t, "acquire %s 0", path), "won ")
+
+	ctx, stop := context.WithCancel(t.Context())
+	type verdict struct {
+		tries int
+		err   error
+	}
+	rival := make(chan verdict, 1)
+	go func() {
+		var v verdict
+		for ; ctx.Err() == nil && v.err == nil; v.tries++ {
+			if _, err := lock.File(path).Acquire(context.Background(), self()); !errors.Is(err, lock.ErrHeld) {
+				v.err = fmt.Errorf("the rival got %w", errors.Join(err, errors.New("an answer that is not ErrHeld")))
+			}
+		}
+		rival <- v
+	}()
+	p.tell(t, "exec %s 10", path)
+	answer := p.answer(t)
+	stop()
+	v := <-rival
+	require.Equal(t, "adopted "+token, answer)
+	require.NoError(t, v.err)
+	assert.Greater(t, v.tries, 10)
+
+	assert.Equal(t, "ok", p.ask(t, "renew"))
+	assert.Equal(t, "ok", p.ask(t, "release"))
+	lease, err := lock.File(path).Acquire(t.Context(), self())
+	require.NoError(t, err)
+	require.NoError(t, lease.Release(t.Context()))
+}
