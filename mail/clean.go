@@ -1,0 +1,56 @@
+package mail
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// maxSubject is the longest subject that is sent, in characters. RFC 5322,
+// section 2.1.1, limits a line to 998 bytes; people see fewer than 100.
+const maxSubject = 200
+
+// Clean returns m as every Sender sends it: the subject is one line of at most
+// 200 characters, without control characters; the body is valid UTF-8 whose
+// lines all end with \n, and the control characters in it, tabs apart, are
+// spaces. The addresses are not looked at; the copy shares nothing with m.
+func (m Message) Clean() Message {
+	m.To = slices.Clone(m.To)
+	m.Subject = oneLine(m.Subject, maxSubject)
+	m.Body = text(m.Body)
+	return m
+}
+
+// oneLine is s without what could end or disguise a line, cut to limit
+// characters.
+func oneLine(s string, limit int) string {
+	s = strings.TrimSpace(strings.Map(plain, strings.ToValidUTF8(s, "\uFFFD")))
+	if runes := []rune(s); len(runes) > limit {
+		return string(runes[:limit-1]) + "…"
+	}
+	return s
+}
+
+// text is s as lines of plain text.
+func text(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
+	s = strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return r
+		}
+		return plain(r)
+	}, s)
+	return strings.TrimRight(s, "\n") + "\n"
+}
+
+// plain is r, or a space for what is no character: controls, the separators of
+// lines and paragraphs, and the marks that turn the direction of writing.
+func plain(r rune) rune {
+	switch {
+	case unicode.IsControl(r), unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control):
+		return ' '
+	default:
+		return r
+	}
+}
