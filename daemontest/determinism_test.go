@@ -1,0 +1,208 @@
+package daemontest
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/evertick/evertick/core"
+)
+
+// busyDaemon has functions of its own wherever a daemon can have some, and all
+// of them log: any two that are not in order show in the timeline.
+func busyDaemon(extra ...core.Option) *core.Daemon {
+	says := func(what string) core.Func {
+		return func(_ context.Context, d *core.Daemon) error {
+			d.Log("%s", what)
+			return nil
+		}
+	}
+	event := func(_ context.Context, d *core.Daemon, m core.Moment) { d.Log("event %s", m.Event) }
+	return poller(append([]core.Option{
+		core.Setup(says("setup")),
+		core.Teardown(says("teardown")),
+		core.OnSignal(syscall.SIGUSR2, says("SIGUSR2")),
+		core.On(core.Init, event), core.On(core.Signal, event), core.On(core.Error, event),
+		core.On(core.Restart, event), core.On(core.Shutdown, event),
+		core.WithLock(Leased("memory:poller", 4*time.Second)),
+		core.TimeLimit(20 * time.Second),
+		core.Execute(func(ctx context.Context, d *core.Daemon) error {
+			select {
+			case <-time.After(300 * time.Millisecond):
+			case <-ctx.Done():
+				d.Log("interrupted")
+			}
+			return nil
+		}),
+	}, extra...)...)
+}
+
+// untilCancelled ends with its context, and says so.
+func untilCancelled(ctx context.Context, d *core.Daemon) error {
+	<-ctx.Done()
+	d.Log("cancelled")
+	return context.Cause(ctx)
+}
+
+// busyLife has as much at one instant as can be.
+var busyLife = Scenario{
+	Args:       "-d -p poller.pid",
+	Supervised: true,
+	Execute: Script{}.ButNth(2, 200*time.Millisecond).ButNth(3, 7*time.Second).
+		FailsAt(6, errors.New("boom")).PanicsAt(9, "argh").DoesAt(22, untilCancelled),
+	Steps: Steps{
+		At(5*time.Second, Signal(syscall.SIGUSR1), Signal(syscall.SIGUSR2), Signal(syscall.SIGUSR1), Signal(syscall.SIGCONT)),
+		At(15*time.Second, Signal(syscall.SIGHUP), Signal(syscall.SIGUSR2)),
+		At(15*time.Second, Signal(syscall.SIGUSR1), MailTakes(time.Second)),
+		At(20*time.Second, Command("-s dump -p poller.pid"), Command("-v"), Command("-d -p poller.pid"), Signal(syscall.SIGUSR2)),
+		At(60*time.Second, Command("-s restart -p poller.pid"), Command("-s restart -p poller.pid")),
+		At(70*time.Second, Signal(syscall.SIGUSR1), Signal(syscall.SIGSTOP), Signal(syscall.SIGUSR2)),
+		At(90*time.Second, MailDown(errors.New("out of order"))),
+		At(100*time.Second, Signal(syscall.SIGCONT), Signal(syscall.SIGUSR1)),
+		At(140*time.Second, Signal(syscall.SIGUSR1), FreeLock("memory:poller"), MailDown(nil)),
+		At(170*time.Second, Command("-s dump -p poller.pid"), Command("-s stop -p poller.pid"), Signal(syscall.SIGUSR1)),
+		At(180*time.Second, Command("-p poller.pid"), Command("-p poller.pid"), Command("-p poller.pid")),
+		At(190*time.Second, Signal(syscall.SIGTERM), Signal(syscall.SIGUSR1), Signal(syscall.SIGUSR2)),
+		AfterLog("cancelled", 0, Signal(syscall.SIGUSR1)),
+	},
+	Want: Want{Exit(0)},
+}
+
+func TestAScenarioHasOneTimeline(t *testing.T) {
+	sameTimeline(t, poller, slowAPI, 1000)
+	sameTimeline(t, busyDaemon, busyLife, 40)
+}
+
+// With more goroutines that want the processors than there are, the order in
+// which goroutines get them is as different as can be.
+func TestAScenarioHasOneTimelineBesideBusyGoroutines(t *testing.T) {
+	var stop atomic.Bool
+	defer stop.Store(true)
+	for range 4 {
+		go func() {
+			for !stop.Load() {
+				for spin := 0; spin < 10_000; spin++ {
+				}
+				runtime.Gosched() // or 1,000 plays would take minutes
+			}
+		}()
+	}
+	sameTimeline(t, poller, slowAPI, 1000)
+	sameTimeline(t, busyDaemon, busyLife, 10)
+}
+
+func sameTimeline(t *testing.T, declare Declare, s Scenario, plays int) {
+	t.Helper()
+	set(t, checkFlag, 1) // here is check enough
+	first, verdict := examine(t, declare, s)
+	if verdict != "" {
+		t.Fatal(verdict)
+	}
+	for n := range plays {
+		again, _ := examine(t, declare, s)
+		if again.script() != first.script() {
+			t.Fatalf("play %d: %s", n, divergence(first.script(), again.script()))
+		}
+	}
+}
+
+// Each seed is another order of what happens at one instant, and always the
+// same.
+func TestSeedsAreOrders(t *testing.T) {
+	set(t, checkFlag, 1)
+	tie := Scenario{
+		Execute: Instantly(),
+		Steps: Steps{
+			At(4*time.Second, Do("a", func(*World) {})).AnyOrder(), At(4*time.Second, Do("b", func(*World) {})).AnyOrder(),
+			At(6*time.Second, Do("c", func(*World) {})), At(6*time.Second, Do("d", func(*World) {})),
+			stopAt(10 * time.Second), // when a tick is due
+		},
+	}
+	timelines := map[string]int{}
+	const seeds = 60
+	for seed := range uint64(seeds) {
+		tie.Seed = seed + 1
+		first, verdict := examine(t, poller, tie)
+		if verdict != "" {
+			t.Fatal(verdict)
+		}
+		for range 10 {
+			if again, _ := examine(t, poller, tie); again.Timeline() != first.Timeline() {
+				t.Fatalf("seed %d: %s", tie.Seed, divergence(first.Timeline(), again.Timeline()))
+			}
+		}
+		timelines[first.Timeline()]++
+		if line := first.Timeline(); strings.Index(line, "step: c") > strings.Index(line, "step: d") {
+			t.Errorf("seed %d: steps of one instant not in their written order:\n%s", tie.Seed, line)
+		}
+	}
+	// a before b or behind it, the tick before the signal or behind it
+	if len(timelines) != 4 {
+		t.Errorf("%d seeds have led to %d timelines, want 4", seeds, len(timelines))
+	}
+}
+
+// Orders plays as many seeds as it says, and stops at the first that fails.
+func TestOrdersPlaysManySeeds(t *testing.T) {
+	tie := Scenario{Execute: Instantly(), Steps: Steps{stopAt(10 * time.Second)}, Orders: 50}
+	var played int
+	count := That("to be counted", func(*Result) error { played++; return nil })
+
+	tie.Want = Want{count, Exit(0)}
+	if _, verdict := examine(t, poller, tie); verdict != "" || played != 50 {
+		t.Errorf("%d plays of 50: %s", played, verdict)
+	}
+
+	played = 0
+	tie.Want = Want{count, Iterations(3)}
+	r, verdict := examine(t, poller, tie)
+	if !strings.Contains(verdict, "want 3 iterations, got 2") || played == 50 {
+		t.Errorf("%d plays, verdict %q", played, verdict)
+	}
+	tie.Orders, tie.Seed = 0, r.Seed
+	if _, again := examine(t, poller, tie); again != verdict {
+		t.Errorf("seed %d alone says\n%s\nwant\n%s", r.Seed, again, verdict)
+	}
+}
+
+// A scenario with chance in it is found out by playing it again.
+func TestCheckFindsChance(t *testing.T) {
+	set(t, checkFlag, 20)
+	set(t, seedFlag, 1)
+	heads := []string{"heads", "tails"}
+	for name, execute := range map[string]core.Func{
+		"package rand": func(_ context.Context, d *core.Daemon) error {
+			d.Log("%s", heads[rand.IntN(2)])
+			return nil
+		},
+		"the order of a map": func(_ context.Context, d *core.Daemon) error {
+			for n := range map[int]bool{1: true, 2: true, 3: true, 4: true} {
+				d.Log("%d", n)
+			}
+			return nil
+		},
+	} {
+		_, verdict := examine(t, poller, Scenario{Execute: Does(execute), Steps: Steps{stopAt(time.Minute)}})
+		for _, want := range []string{"not deterministic", "with seed 1", "  first:   00:", "  then:    00:", "chance in Execute"} {
+			if !strings.Contains(verdict, want) {
+				t.Errorf("%s: the verdict does not say %q:\n%s", name, want, verdict)
+			}
+		}
+	}
+	if _, verdict := examine(t, busyDaemon, busyLife); verdict != "" {
+		t.Errorf("chance was found where there is none:\n%s", verdict)
+	}
+}
+
+// set gives a flag, or another variable, a value until the test is over.
+func set[T any](t *testing.T, variable *T, value T) {
+	before := *variable
+	*variable = value
+	t.Cleanup(func() { *variable = before })
+}

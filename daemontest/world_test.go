@@ -1,0 +1,273 @@
+package daemontest
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/evertick/evertick/core"
+)
+
+const logFile = "/var/log/poller/2026-01-01.log"
+
+// A process that is killed while the next binary is being tried takes the trial
+// with it.
+func TestAKillDuringATrial(t *testing.T) {
+	for _, hangs := range []Action{Do("nothing", func(*World) {}), HangBinary()} {
+		Run(t, poller, Scenario{
+			Execute: Instantly(),
+			Steps: Steps{
+				At(6*time.Second, hangs, Signal(syscall.SIGHUP)), At(6*time.Second+10*time.Millisecond, Signal(syscall.SIGKILL)),
+			},
+			Want: Want{Killed(), EndsAt(6*time.Second + 10*time.Millisecond), Restarts(0), LastLog("Restart Asked: SIGHUP"), LockReleased()},
+		})
+	}
+}
+
+// A signal that comes between two images finds nobody who listens: SIGHUP is
+// ignored by then, SIGTERM ends the process.
+func TestSignalsBetweenTwoImages(t *testing.T) {
+	for _, c := range []struct {
+		sig  syscall.Signal
+		want Want
+	}{
+		{syscall.SIGHUP, Want{Exit(0), Restarts(1), EndsAt(12 * time.Second)}},
+		{syscall.SIGTERM, Want{Killed(), Restarts(1), EndsAt(6*time.Second + 20*time.Millisecond)}},
+	} {
+		Run(t, poller, Scenario{
+			Execute: Instantly(),
+			Steps: Steps{
+				At(6*time.Second, Signal(syscall.SIGHUP)),
+				AfterLog("Restarting", 50*time.Microsecond, Signal(c.sig)),
+				stopAt(12 * time.Second),
+			},
+			Want: c.want, Orders: 20,
+		})
+	}
+}
+
+// A process that is stopped during an iteration does nothing until it goes on:
+// no iteration ends, no mail is sent, no line is written, no lease renewed.
+func TestAStopDuringExecuteStopsEverything(t *testing.T) {
+	Run(t, poller, Scenario{
+		Options: []core.Option{core.WithLock(Leased("memory:poller", time.Minute))},
+		Execute: Script{}.ButNth(1, 6*time.Second).DoesAt(2, func(_ context.Context, d *core.Daemon) error {
+			time.Sleep(3 * time.Second) // until 9 s, if the process were not stopped
+			d.Log("the second one is done")
+			return nil
+		}),
+		Steps: Steps{
+			At(5500*time.Millisecond, MailTakes(time.Second)),
+			At(7*time.Second-time.Millisecond, Signal(syscall.SIGSTOP), Signal(syscall.SIGUSR1)),
+			At(20*time.Second, Do("look", func(w *World) {
+				if content, _ := w.File(logFile); len(w.Mails()) > 0 || len(content) == 0 {
+					w.Fail("mails %v, log %q", w.Mails(), content)
+				}
+			})),
+			At(27*time.Second, Signal(syscall.SIGCONT)),
+			stopAt(34 * time.Second),
+		},
+		Want: Want{
+			IterationsAt(seconds(0, 6, 27, 30)...), Overruns(2), MissedTicks(5), Mails(2), Exit(0), Logs("the second one is done"),
+			That("nothing to happen while it was stopped", func(r *Result) error {
+				if n := r.count(func(e entry) bool { return e.p != nil && e.at > 7*time.Second && e.at < 27*time.Second }); n > 0 {
+					return errors.New(r.Timeline())
+				}
+				return nil
+			}),
+		},
+		Orders: 10,
+	})
+}
+
+// Signals that come to a stopped process arrive when it goes on, before it does
+// anything else.
+func TestSignalsWaitForAStoppedProcess(t *testing.T) {
+	Run(t, poller, Scenario{
+		Execute: Instantly(),
+		Steps: Steps{
+			At(time.Second, Signal(syscall.SIGSTOP)), At(2*time.Second, Signal(syscall.SIGTERM)), At(12*time.Second, Signal(syscall.SIGCONT)),
+		},
+		Want:   Want{Iterations(1), Exit(0), EndsAt(12 * time.Second), LogsTimes("SIGTERM", 1)},
+		Orders: 20,
+	})
+	Run(t, poller, Scenario{
+		Execute: Instantly(),
+		Steps:   Steps{At(time.Second, Signal(syscall.SIGSTOP)), At(2*time.Second, Signal(syscall.SIGKILL))},
+		Want:    Want{Iterations(1), Killed(), EndsAt(2 * time.Second)},
+	})
+}
+
+// A signal that nobody listens for has its default effect.
+func TestSignalsHaveTheirDefaultEffect(t *testing.T) {
+	for sig, dies := range map[syscall.Signal]bool{
+		syscall.SIGUSR2: true, syscall.SIGQUIT: true, syscall.SIGWINCH: false, syscall.SIGCHLD: false,
+	} {
+		want := Want{Exit(0), EndsAt(3 * time.Second)}
+		if dies {
+			want = Want{Killed(), EndsAt(time.Second)}
+		}
+		Run(t, poller, Scenario{
+			Execute: Instantly(), Steps: Steps{At(time.Second, Signal(sig)), stopAt(3 * time.Second)}, Want: want,
+		})
+	}
+}
+
+// Programs that run at the very instant of a tick, and several at once, are in
+// no one's way.
+func TestCommandsAtTheInstantOfATick(t *testing.T) {
+	Run(t, poller, Scenario{
+		Args:    "-d -p poller.pid",
+		Execute: Instantly(),
+		Steps: Steps{
+			At(5*time.Second, Command("-s dump -p poller.pid")),
+			At(10*time.Second, Command("-v"), Command("-s restart -p poller.pid"), Command("-p other.pid")),
+			At(20*time.Second, Command("-s stop -p poller.pid")),
+		},
+		Want: Want{
+			Exits("-s dump -p poller.pid", 0), Exits("-v", 0), Exits("-s restart -p poller.pid", 0), Exits("-p other.pid", 0),
+			Exits("-s stop -p poller.pid", 0), Prints("Dump of poller"), Prints("has restarted in place"), Prints("has stopped"),
+			LogsTimes("Lock Detected", 2), Restarts(1), Exit(0), LockReleased(), NoFile("poller.pid"), NoFile("other.pid"), MissedTicks(0),
+		},
+		Orders: 40,
+	})
+}
+
+// What is wanted counts all processes, and the daemon of a scenario is the one
+// that lives, or lived longest.
+func TestTheNextDaemonTakesTheDeadOnesPlace(t *testing.T) {
+	Run(t, poller, Scenario{
+		Args:    "-p poller.pid",
+		Execute: Takes(time.Second).ButNth(2, 6*time.Second),
+		Steps: Steps{
+			At(2*time.Second, Command("-p poller.pid")), // refused
+			At(13*time.Second, Signal(syscall.SIGKILL)),
+			At(20*time.Second, Command("-d -p poller.pid")),
+			At(33*time.Second, Signal(syscall.SIGHUP)),
+			stopAt(38 * time.Second),
+		},
+		Want: Want{
+			IterationsAt(seconds(0, 5, 11, 20, 25, 31, 35)...), Overruns(2), MissedTicks(2), Restarts(1),
+			Killed(), Exit(0), EndsAt(38 * time.Second), LockReleased(), NoFile("poller.pid"),
+		},
+	})
+	r := Run(t, poller, Scenario{
+		Options: []core.Option{core.Standby()},
+		Execute: Instantly(),
+		Steps: Steps{
+			At(2*time.Second, Command("-v")), At(12*time.Second, Signal(syscall.SIGKILL)), stopAt(20 * time.Second),
+		},
+		Want: Want{Killed(), Exit(0), EndsAt(20 * time.Second), Logs("Standing by."), LockReleased()},
+	})
+	if pid := r.World().PID(); pid != firstPID+1 {
+		t.Errorf("the daemon in the end is PID %d", pid)
+	}
+}
+
+// A lock that a daemon held when it exited by itself is found; one that a kill
+// has freed does not count.
+func TestALockThatIsKeptIsFound(t *testing.T) {
+	s := Scenario{
+		Execute: Instantly(),
+		Steps:   Steps{At(time.Second, LockOutage(errors.New("connection refused"))), stopAt(2 * time.Second)},
+		Want:    Want{LockReleased()},
+	}
+	_, verdict := examine(t, poller, s)
+	says(t, verdict, "want every lock to be released, still held: file:/run/poller.lock")
+	s.Steps[1] = At(2*time.Second, Signal(syscall.SIGKILL))
+	Run(t, poller, s)
+}
+
+// What an image of the past does, or a process that was killed, has no effect.
+func TestThePastHasNoEffect(t *testing.T) {
+	talk := func(_ context.Context, d *core.Daemon) error {
+		if d.Iteration() > 1 {
+			return nil
+		}
+		time.Sleep(30 * time.Second) // whatever its context says
+		d.Log("a voice from the past")
+		d.Alert("a mail from the past")
+		return nil
+	}
+	Run(t, poller, Scenario{
+		Args:    "-d",
+		Options: []core.Option{core.TimeLimit(3 * time.Second)},
+		Execute: Does(talk),
+		Steps:   Steps{stopAt(time.Minute)},
+		Want: Want{
+			Restarts(1), NoLog("voice"), MailContains("time limit"), Mails(1), Exit(0),
+			That("the first iteration to have no end", func(r *Result) error {
+				if r.count(func(e entry) bool { return isExecute(e) && e.n == 1 && !e.done }) != 1 {
+					return errors.New("it has one")
+				}
+				return nil
+			}),
+		},
+	})
+	Run(t, poller, Scenario{
+		Execute: Does(talk), Steps: Steps{At(time.Second, Signal(syscall.SIGKILL))}, Want: Want{NoLog("voice"), Mails(0), Killed()},
+	})
+}
+
+// Steps that wait for an event happen once, also when it is the last thing that
+// the daemon does.
+func TestStepsAfterEvents(t *testing.T) {
+	var at []time.Duration
+	note := Do("note", func(w *World) { at = append(at, w.Now().Truncate(time.Millisecond)) })
+	Run(t, poller, Scenario{
+		Execute: Takes(time.Second),
+		Steps: Steps{
+			At(0, Do("begin", func(*World) { at = nil })), DuringIteration(2, time.Second/2, note), AfterIteration(2, 2*time.Second, note),
+			AfterLog("Shutdown Complete", time.Minute, note, Command("-v")),
+			stopAt(8 * time.Second), At(80*time.Second, Signal(syscall.SIGINT)),
+		},
+		Want: Want{Exit(0), EndsAt(80 * time.Second), Iterations(5)},
+	})
+	want := seconds(5.5, 8, 68)
+	if len(at) != len(want) || at[0] != want[0] || at[1] != want[1] || at[2] != want[2] {
+		t.Errorf("the steps were done at %v, want %v", at, want)
+	}
+}
+
+// A script with rules and no base leaves the other iterations to the daemon's
+// own Execute.
+func TestAScriptMayLeaveIterationsToTheDaemon(t *testing.T) {
+	Run(t, poller, Scenario{
+		Options: []core.Option{core.Tolerate(9), core.Execute(func(_ context.Context, d *core.Daemon) error {
+			d.Log("my own %d", d.Iteration())
+			return nil
+		})},
+		Execute: Script{}.FailsAt(2, errors.New("boom")).ButNth(3, time.Second).PanicsAt(4, "argh").FailsFrom(6, errors.New("")),
+		Steps:   Steps{stopAt(31 * time.Second)},
+		Want:    Want{Iterations(7), Failures(4), LogsTimes("my own", 2), Logs("my own 1"), Logs("my own 5"), Exit(0)},
+	})
+}
+
+// A slow or broken mail server holds up nothing.
+func TestMailServersMayBeBad(t *testing.T) {
+	Run(t, poller, Scenario{
+		Execute: Takes(6 * time.Second),
+		Steps: Steps{
+			At(0, MailTakes(time.Hour)), At(20*time.Second, MailTakes(time.Second)), At(38500*time.Millisecond, MailDown(errors.New("451 later"))), stopAt(55 * time.Second),
+		},
+		Want: Want{
+			IterationsAt(seconds(0, 6, 12, 18, 24, 30, 36, 42, 48, 54)...), Exit(0),
+			Logs("was not delivered: mail: context deadline exceeded"), Logs("was not delivered: mail: 451 later"), Mails(2),
+		},
+	})
+}
+
+// The world's wall clock moves by steps, and no timer notices.
+func TestTheWallClockSteps(t *testing.T) {
+	start := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	Run(t, poller, Scenario{
+		Start:   start,
+		Execute: Does(func(_ context.Context, d *core.Daemon) error { d.Log("%s", d.Clock().Wall()); return nil }),
+		Steps:   Steps{At(2*time.Second, StepWallClock(-time.Hour)), At(7*time.Second, StepWallClock(2*time.Hour)), stopAt(12 * time.Second)},
+		Want: Want{
+			IterationsAt(seconds(0, 5, 10)...), Logs("2026-11-23 08:00:00"), Logs("2026-11-23 07:00:05"), Logs("2026-11-23 09:00:10"),
+		},
+	})
+}
