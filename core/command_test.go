@@ -1,0 +1,248 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/daemontest"
+)
+
+// -H, -i and --version print and touch nothing.
+func TestPrintingFlagsTouchNothing(t *testing.T) {
+	for args, text := range map[string]string{
+		"-H":             "--pid-file=FILE",
+		"--help":         "usage: poller",
+		"--version":      "poller 1.4",
+		"-i":             "To install poller:\n  1. Create /var/log, writable by the daemon's user\n",
+		"--instructions": "The lock file:/run/poller.lock must be usable",
+	} {
+		t.Run(args, func(t *testing.T) {
+			play(t, equipped(core.Version("1.4"), core.Install("Create /var/log, writable by the daemon's user")), daemontest.Scenario{
+				Args:    args,
+				Execute: daemontest.Instantly(),
+				Want:    append(untouched(), daemontest.Exit(0), daemontest.Prints(text)),
+			})
+		})
+	}
+}
+
+// A bad command line is one clear line, and nothing was touched.
+func TestABadCommandLineIsRefusedInOneLine(t *testing.T) {
+	var rows int
+	flags := core.Flags(func(app *kingpin.Application) { app.Flag("rows", "").IntVar(&rows) })
+	for args, says := range map[string]string{
+		"--nonsense":                   "unknown long flag '--nonsense'; see --help",
+		"-x":                           "unknown short flag '-x'; see --help",
+		"--rows -5":                    "is written --flag=-5s",
+		"--rows many":                  `--rows "many": `,
+		"-p":                           "see --help",
+		"leftover":                     "leftover",
+		"-s stop":                      "-s stop needs -p FILE, the PID file of the running daemon",
+		"-s reload -p poller.pid":      "-s reload: give one of stop, restart, dump",
+		"-s stop -d -p poller.pid":     "-s stop and -d contradict each other",
+		"-i -d":                        "-i prints instructions and exits",
+		"-i -s stop -p poller.pid":     "-i prints instructions and exits",
+		"-s stop -p missing.pid":       "missing.pid: no daemon is running: there is no such file",
+		"-s restart -p garbage.pid":    `holds "who am I\n", which is no process number; nothing was signalled`,
+		"-s dump -p empty.pid":         `holds "", which is no process number`,
+		"-s stop -p foreign.pid":       "it names PID 4711, which has not claimed it; nothing was signalled",
+		"-s restart -p missing.pid":    "-s restart: ",
+		"--signal stop --pid-file= ":   "-s stop needs -p FILE",
+		"--signal=dump -p foreign.pid": "-s dump: ",
+	} {
+		t.Run(args, func(t *testing.T) {
+			play(t, equipped(flags), daemontest.Scenario{
+				Args:    args,
+				Execute: daemontest.Instantly(),
+				Files:   map[string]string{"garbage.pid": "who am I\n", "empty.pid": "", "foreign.pid": "4711\n"},
+				Want:    append(untouched(), daemontest.Exit(1), daemontest.Complains(says), complainsInOneLine()),
+			})
+		})
+	}
+}
+
+// A user's own flags are there for Configure.
+func TestAUsersFlagsReachConfigure(t *testing.T) {
+	declare := func(extra ...core.Option) *core.Daemon {
+		var every time.Duration
+		return bare(
+			core.Flags(func(app *kingpin.Application) { app.Flag("every", "").Default("1s").DurationVar(&every) }),
+			core.Configure(func(*core.Daemon) ([]core.Option, error) {
+				return []core.Option{core.FromFlag("--every", core.Every(every))}, nil
+			}),
+		)(extra...)
+	}
+	play(t, declare, daemontest.Scenario{
+		Args:    "--every 4s",
+		Execute: daemontest.Instantly(),
+		Steps:   daemontest.Steps{at(5, hup), stopAt(10)},
+		Want:    daemontest.Want{startsAt(0, 4, 8), daemontest.Exit(0)},
+	})
+	play(t, declare, daemontest.Scenario{
+		Args:    "--every=-4s",
+		Execute: daemontest.Instantly(),
+		Want: daemontest.Want{
+			daemontest.Exit(1), daemontest.Complains("poller: --every: interval -4s (core.Every) is negative"), complainsInOneLine(),
+		},
+	})
+}
+
+// -v writes the log to standard output, too. Without a log file that is where
+// it goes anyway.
+func TestVerboseAlsoWritesToStandardOutput(t *testing.T) {
+	const line = "[2026-01-01 00:00:01] 100 Shutting Down: SIGTERM\n"
+	for _, c := range []struct {
+		args    string
+		declare daemontest.Declare
+		prints  bool
+	}{
+		{"", equipped(), false},
+		{"-v", equipped(), true},
+		{"", poller(), true},
+		{"-v", poller(), true},
+	} {
+		play(t, c.declare, daemontest.Scenario{
+			Args:    c.args,
+			Execute: daemontest.Instantly(),
+			Steps:   daemontest.Steps{stopAt(1.5)},
+			Want: daemontest.Want{
+				daemontest.Exit(0),
+				daemontest.That("the log on standard output or not", func(r *daemontest.Result) error {
+					if out := r.World().Stdout(); (out != "") != c.prints {
+						return fmt.Errorf("it is %q", out)
+					}
+					return nil
+				}),
+			},
+		})
+	}
+	play(t, equipped(), daemontest.Scenario{
+		Args:    "-v",
+		Execute: daemontest.Instantly(),
+		Steps:   daemontest.Steps{stopAt(1.5)},
+		Want:    daemontest.Want{daemontest.Prints(line), daemontest.FileContains(logPath, line)},
+	})
+}
+
+// -s stop returns when the process is gone, however long its iteration takes.
+func TestSendStopWaitsForTheEnd(t *testing.T) {
+	const args = "-s stop -p poller.pid"
+	play(t, equipped(core.Every(10*time.Second)), daemontest.Scenario{
+		Args:    "-p poller.pid",
+		Execute: daemontest.Takes(6 * time.Second),
+		Steps: daemontest.Steps{
+			at(2, daemontest.Command(args)),
+			at(5.9, daemontest.Do("look", func(w *daemontest.World) {
+				if w.Stdout() != "" {
+					w.Fail("-s stop did not wait: %q", w.Stdout())
+				}
+			})),
+		},
+		Want: daemontest.Want{
+			daemontest.Exit(0), endsAt(6), daemontest.Exits(args, 0), daemontest.Prints("poller: PID 100 has stopped\n"),
+			daemontest.NoFile(pidPath),
+		},
+	})
+}
+
+// -s restart tells that the daemon has restarted, under the same PID.
+func TestSendRestartTellsTheRestart(t *testing.T) {
+	const args = "-s restart -p poller.pid"
+	play(t, equipped(), daemontest.Scenario{
+		Args:    "-p poller.pid",
+		Execute: daemontest.Takes(300 * time.Millisecond),
+		Steps:   daemontest.Steps{at(2.1, daemontest.Command(args)), stopAt(4.5)},
+		Want: daemontest.Want{
+			daemontest.Exit(0), daemontest.Restarts(1), startsAt(0, 1, 2, 3, 4), daemontest.Exits(args, 0),
+			daemontest.Prints("poller: PID 100 has restarted in place (restart 1)\n"),
+		},
+	})
+}
+
+// -s restart tells why a restart was refused.
+func TestSendRestartTellsARefusal(t *testing.T) {
+	const args = "-s restart -p poller.pid"
+	play(t, equipped(), daemontest.Scenario{
+		Args:    "-p poller.pid",
+		Execute: daemontest.Instantly(),
+		Steps: daemontest.Steps{
+			at(1.5, daemontest.BreakBinary(errors.New("it has a typo"))), at(1.5, daemontest.Command(args)), stopAt(3.5),
+		},
+		Want: daemontest.Want{
+			daemontest.Exit(0), daemontest.Restarts(0), daemontest.Exits(args, 1),
+			daemontest.Complains("Restart Refused"), daemontest.Complains("it has a typo"),
+		},
+	})
+}
+
+// -s restart tells that exec failed although the trial went well.
+func TestSendRestartTellsAFailedExec(t *testing.T) {
+	const args = "-s restart -p poller.pid"
+	play(t, equipped(), daemontest.Scenario{
+		Args:    "-p poller.pid",
+		Execute: daemontest.Instantly(),
+		Steps:   daemontest.Steps{at(1.5, daemontest.LoseBinary()), at(1.5, daemontest.Command(args)), stopAt(3.5)},
+		Want: daemontest.Want{
+			daemontest.Exit(0), daemontest.Restarts(0), startsAt(0, 1, 2, 3), daemontest.Exits(args, 1),
+			daemontest.Complains("the restart failed"),
+		},
+	})
+}
+
+// -s restart tells when the next image could not start after all.
+func TestSendRestartTellsWhenTheNextImageEnds(t *testing.T) {
+	const args = "-s restart -p poller.pid"
+	play(t, equipped(core.Setup(func(_ context.Context, d *core.Daemon) error {
+		if d.Restarts() > 0 {
+			return errors.New("no database any more")
+		}
+		return nil
+	})), daemontest.Scenario{
+		Args:    "-p poller.pid",
+		Execute: daemontest.Instantly(),
+		Steps:   daemontest.Steps{at(1.5, daemontest.Command(args))},
+		Want: daemontest.Want{
+			daemontest.Exit(1), daemontest.Restarts(1), daemontest.Exits(args, 1),
+			daemontest.Complains("-s restart: PID 100 was signalled; it ended without an answer; its log tells more"),
+			daemontest.LockReleased(), daemontest.NoFile(pidPath),
+		},
+	})
+}
+
+// -s dump prints the dump, also of a daemon whose Execute hangs.
+func TestSendDumpPrintsTheDump(t *testing.T) {
+	const args = "-s dump -p poller.pid"
+	play(t, equipped(), daemontest.Scenario{
+		Args:    "-p poller.pid",
+		Execute: daemontest.Instantly().HangsAt(2),
+		Steps:   daemontest.Steps{at(7, daemontest.Command(args)), stopAt(8)},
+		Want: daemontest.Want{
+			daemontest.Exit(1), daemontest.Exits(args, 0), daemontest.Prints("poller: Dump of poller, PID 100 on testhost\n"),
+			daemontest.Prints("State:             executing\n"), daemontest.Prints("Iterations:        2\n"),
+		},
+	})
+}
+
+// A daemon that is stopped answers nobody: -s gives up after its patience and
+// says so.
+func TestSendGivesUpOnAStoppedDaemon(t *testing.T) {
+	for args, says := range map[string]string{
+		"-s dump -p poller.pid": "-s dump: PID 100 was signalled; ",
+		"-s stop -p poller.pid": "-s stop: PID 100 was asked to stop and is still running after 27s; ask again to force it",
+	} {
+		t.Run(args, func(t *testing.T) {
+			play(t, equipped(), daemontest.Scenario{
+				Args:    "-p poller.pid",
+				Execute: daemontest.Instantly(),
+				Steps:   daemontest.Steps{at(1.5, halt), at(2, daemontest.Command(args)), at(60, kill)},
+				Want:    daemontest.Want{daemontest.Killed(), daemontest.Exits(args, 1), daemontest.Complains(says)},
+			})
+		})
+	}
+}

@@ -1,0 +1,287 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/daemontest"
+)
+
+var errBoom = errors.New("boom")
+
+// What a fatal error leads to depends on who watches, and on the run time.
+func TestAFatalErrorEndsOrRestarts(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		args       string
+		supervised bool
+		fails      int64 // this iteration, at a second less
+		restarts   int
+		says       string
+	}{
+		{"in the foreground", "", false, 21, 0, "without -d or a supervisor there is no automatic restart"},
+		{"detached, within 10 s", "-d", false, 10, 0, "it came within the first 10s of run time"},
+		{"detached, after 10 s", "-d", false, 11, 1, "Restarting after a fatal error"},
+		{"supervised, after 10 s", "", true, 21, 1, "Restarting after a fatal error"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, subject, last := 1, "poller Shutdown", float64(c.fails-1)
+			if c.restarts > 0 {
+				code, subject, last = 0, "poller Alert", 30.5
+			}
+			play(t, equipped(), daemontest.Scenario{
+				Args:       c.args,
+				Supervised: c.supervised,
+				Execute:    daemontest.Instantly().FailsAt(c.fails, errBoom),
+				Steps:      daemontest.Steps{stopAt(30.5)},
+				Want: daemontest.Want{
+					daemontest.Exit(code), endsAt(last), daemontest.Restarts(c.restarts), daemontest.Failures(1),
+					daemontest.Logs("Error: Execute #"), daemontest.Logs("boom\n"), daemontest.Logs(c.says),
+					daemontest.Mails(1), daemontest.MailContains(subject), daemontest.MailContains(c.says), daemontest.LockReleased(),
+				},
+			})
+		})
+	}
+}
+
+// After a fatal error the daemon backs off for 2 s, counts the ticks that this
+// costs, and is back on its grid.
+func TestAFatalErrorBacksOffBeforeTheRestart(t *testing.T) {
+	for _, c := range []struct {
+		options []core.Option
+		next    float64
+		missed  int64
+	}{
+		{nil, 17.02, 2},
+		{[]core.Option{core.BackOff(0)}, 16, 0},
+		{[]core.Option{core.BackOff(5 * time.Second)}, 20.02, 5},
+	} {
+		play(t, equipped(c.options...), daemontest.Scenario{
+			Args:    "-d",
+			Execute: daemontest.Instantly().FailsAt(16, errBoom),
+			Steps:   daemontest.Steps{stopAt(21.5)},
+			Want: daemontest.Want{
+				daemontest.Restarts(1), daemontest.MissedTicks(c.missed), daemontest.Exit(0),
+				daemontest.That("the next iteration at its time", func(r *daemontest.Result) error {
+					if got := r.Starts()[16].Round(time.Millisecond); got != seconds(c.next)[0] {
+						return errors.New(got.String())
+					}
+					return nil
+				}),
+			},
+		})
+	}
+}
+
+// More than five restarts after errors within two minutes are the end. The
+// count is carried from image to image.
+func TestTooManyErrorsAreTheEnd(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		options  []core.Option
+		restarts int
+		says     string
+	}{
+		{"default", nil, 5, "there were 5 restarts after errors within 2m0s already"},
+		{"two", []core.Option{core.MaxRestarts(2, time.Minute)}, 2, "there were 2 restarts after errors within 1m0s already"},
+		{"none", []core.Option{core.MaxRestarts(0, time.Minute)}, 0, "there were 0 restarts after errors within 1m0s already"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			play(t, equipped(c.options...), daemontest.Scenario{
+				Args:    "-d -p poller.pid",
+				Execute: daemontest.Instantly().FailsFrom(16, errBoom),
+				Want: daemontest.Want{
+					daemontest.Restarts(c.restarts), daemontest.Exit(1), daemontest.Logs(c.says), daemontest.LastLog("Exit status: 1"),
+					daemontest.LockReleased(), daemontest.NoFile(pidPath),
+				},
+			})
+		})
+	}
+}
+
+// Errors that lie further apart than the window allow restarts for ever, and
+// restarts that were asked for do not count.
+func TestErrorsFarApartNeverEndTheDaemon(t *testing.T) {
+	steps := daemontest.Steps{stopAt(1000)}
+	for i := range 20 {
+		steps = append(steps, at(float64(i)*4+111, hup))
+	}
+	play(t, equipped(core.Every(time.Minute)), daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Instantly().FailsFrom(2, errBoom),
+		Steps:   steps,
+		Want:    daemontest.Want{daemontest.Exit(0), daemontest.Failures(16), daemontest.Restarts(36)},
+	})
+}
+
+// A panic is a fatal error whose stack is in the log, each line under the
+// prefix.
+func TestAPanicIsLoggedWithItsStack(t *testing.T) {
+	play(t, equipped(), daemontest.Scenario{
+		Execute: daemontest.Instantly().PanicsAt(3, "argh"),
+		Want: daemontest.Want{
+			daemontest.Exit(1), endsAt(2), daemontest.Mails(1),
+			daemontest.FileContains(logPath, "] 100 Error: Execute #3: panic: argh\n[2026-01-01 00:00:02] 100 goroutine "),
+			daemontest.FileContains(logPath, "] 100 panic({"), daemontest.MailContains("panic: argh"),
+		},
+	})
+}
+
+// Tolerate makes only the n-th failure in a row fatal; a success in between
+// begins the count anew.
+func TestToleratedFailuresAreAlertedAndNotFatal(t *testing.T) {
+	play(t, equipped(core.Tolerate(3)), daemontest.Scenario{
+		Execute: daemontest.Instantly().FailsAt(2, errBoom).FailsAt(3, errBoom).FailsAt(5, errBoom).FailsAt(6, errBoom).FailsAt(7, errBoom),
+		Want: daemontest.Want{
+			daemontest.Exit(1), startsAt(0, 1, 2, 3, 4, 5, 6), daemontest.Failures(5), daemontest.Mails(5),
+			daemontest.LogsTimes("Tolerated: failure 1 in a row of 3", 2), daemontest.LogsTimes("Tolerated: failure 2 in a row of 3", 2),
+		},
+	})
+}
+
+// Fatal ends the iteration with an error of its own, from any depth; deferred
+// functions run.
+func TestFatalEndsTheIteration(t *testing.T) {
+	deep := func(d *core.Daemon) {
+		defer d.Log("deferred")
+		d.Fatal("row %d is broken", 7)
+	}
+	play(t, equipped(), daemontest.Scenario{
+		Execute: daemontest.Does(func(_ context.Context, d *core.Daemon) error {
+			deep(d)
+			d.Log("not reached")
+			return nil
+		}),
+		Want: daemontest.Want{
+			daemontest.Exit(1), daemontest.Logs("Error: Execute #1: row 7 is broken\n"), daemontest.Logs("deferred"),
+			daemontest.NoLog("not reached"), daemontest.NoLog("goroutine"),
+		},
+	})
+}
+
+// A binary that would not start after a fatal error leaves the old one no
+// better choice than to go on.
+func TestAFatalErrorWithABrokenBinaryGoesOn(t *testing.T) {
+	play(t, equipped(), daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Instantly().FailsAt(16, errBoom),
+		Steps:   daemontest.Steps{at(5, daemontest.BreakBinary(errors.New("typo"))), at(16, usr1), stopAt(20.5)},
+		Want: daemontest.Want{
+			daemontest.Restarts(0), daemontest.Logs("Restart Refused"), daemontest.Iterations(20), daemontest.MissedTicks(2), daemontest.Exit(0),
+		},
+	})
+}
+
+// SIGTERM during the back-off ends the daemon at once.
+func TestSIGTERMEndsTheBackOff(t *testing.T) {
+	play(t, equipped(), daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Instantly().FailsAt(16, errBoom),
+		Steps:   daemontest.Steps{stopAt(16)},
+		Want:    daemontest.Want{endsAt(16), daemontest.Exit(0), daemontest.Restarts(0), daemontest.LastLog("Exit status: 0")},
+	})
+}
+
+// A lease that is lost during the back-off: the next image must win it anew.
+func TestALeaseMayBeLostDuringTheBackOff(t *testing.T) {
+	play(t, leased(core.BackOff(10*time.Second)), daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Instantly().FailsAt(16, errBoom),
+		Steps:   daemontest.Steps{at(16, daemontest.FreeLock(leaseURL)), stopAt(30.5)},
+		Want:    daemontest.Want{daemontest.Restarts(1), daemontest.Logs("Lock Lost"), daemontest.Exit(0), daemontest.LockReleased()},
+	})
+}
+
+// A long back-off keeps its lease.
+func TestALongBackOffKeepsItsLease(t *testing.T) {
+	play(t, leased(core.BackOff(10*time.Second)), daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Instantly().FailsAt(16, errBoom),
+		Steps:   daemontest.Steps{stopAt(30.5)},
+		Want:    daemontest.Want{daemontest.Restarts(1), daemontest.NoLog("Lock Lost"), daemontest.Exit(0), daemontest.LockReleased()},
+	})
+}
+
+// A failure while the daemon drains is told, and does not change the exit
+// status.
+func TestAFailureWhileDrainingIsTold(t *testing.T) {
+	play(t, equipped(), daemontest.Scenario{
+		Execute: daemontest.Does(func(context.Context, *core.Daemon) error {
+			time.Sleep(500 * time.Millisecond)
+			return errBoom
+		}),
+		Steps: daemontest.Steps{stopAt(0.2)},
+		Want:  daemontest.Want{daemontest.Exit(0), endsAt(0.5), daemontest.Logs("Error: Execute #1: boom"), daemontest.Mails(1)},
+	})
+}
+
+// An iteration that runs for longer than its limit has all stacks dumped, is
+// alerted, and the daemon restarts although Execute never returns.
+func TestTheTimeLimitRestartsAHungDaemon(t *testing.T) {
+	play(t, equipped(core.Every(10*time.Second), core.TimeLimit(3*time.Second)), daemontest.Scenario{
+		Args:    "-d -p poller.pid",
+		Execute: daemontest.Takes(time.Second).HangsAt(3),
+		Steps:   daemontest.Steps{stopAt(45)},
+		Want: daemontest.Want{
+			startsAt(0, 10, 20, 30, 40), daemontest.Restarts(1), daemontest.Mails(1),
+			daemontest.MailContains("Error: Execute #3 has run for longer than its time limit of 3s"),
+			daemontest.FileContains(logPath, "Forced: time limit of 3s reached"), daemontest.FileContains(logPath, "] 101 goroutine "),
+			daemontest.Logs("Error: Execute #3 does not return: it is left behind"), daemontest.Exit(0), daemontest.LockReleased(),
+		},
+	})
+}
+
+// An iteration that heeds its context is not left behind at its limit.
+func TestTheTimeLimitCancelsTheContext(t *testing.T) {
+	play(t, equipped(core.Every(10*time.Second), core.TimeLimit(3*time.Second)), daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Takes(time.Second).ButNth(3, 9*time.Second),
+		Steps:   daemontest.Steps{stopAt(45)},
+		Want: daemontest.Want{
+			startsAt(0, 10, 20, 30, 40), daemontest.Restarts(1), daemontest.Failures(1), daemontest.NoLog("left behind"), daemontest.Exit(0),
+		},
+	})
+}
+
+// In the foreground the time limit is the end; there, too, exit status and log
+// agree.
+func TestTheTimeLimitEndsAForegroundDaemon(t *testing.T) {
+	for name, execute := range map[string]daemontest.Script{
+		"heedless": daemontest.Instantly().HangsAt(1), "heedful": daemontest.Takes(9 * time.Second),
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, equipped(core.Every(10*time.Second), core.TimeLimit(3*time.Second)), daemontest.Scenario{
+				Execute: execute,
+				Want: daemontest.Want{
+					daemontest.Exit(1), daemontest.LastLog("Exit status: 1"), daemontest.Restarts(0), daemontest.MailContains("poller Shutdown"),
+					daemontest.LockReleased(),
+				},
+			})
+		})
+	}
+}
+
+// At interval 0 the limit counts for each iteration anew.
+func TestTheTimeLimitAtIntervalZeroIsEachIterations(t *testing.T) {
+	play(t, equipped(core.Every(0), core.TimeLimit(time.Second)), daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Takes(300 * time.Millisecond).HangsAt(20),
+		Steps:   daemontest.Steps{stopAt(15)},
+		Want:    daemontest.Want{daemontest.Restarts(1), daemontest.LogsTimes("has run for longer than its time limit", 1), daemontest.Exit(0)},
+	})
+}
+
+// Hung iterations count as errors: too many of them are the end.
+func TestTooManyHungIterationsAreTheEnd(t *testing.T) {
+	script := daemontest.Instantly()
+	for n := range int64(6) {
+		script = script.HangsAt(n + 3)
+	}
+	play(t, equipped(core.TimeLimit(time.Second)), daemontest.Scenario{
+		Args: "-d", Execute: script,
+		Want: daemontest.Want{daemontest.Restarts(5), daemontest.Exit(1), daemontest.LastLog("Exit status: 1"), daemontest.LockReleased()},
+	})
+}

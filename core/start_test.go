@@ -1,0 +1,309 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/daemontest"
+	"github.com/evertick/evertick/lock"
+	"github.com/evertick/evertick/mail"
+)
+
+// untouched wants a start that was refused to have left nothing behind.
+func untouched() daemontest.Want {
+	return daemontest.Want{
+		daemontest.Iterations(0), daemontest.NoFile(pidPath), daemontest.NoFile(logPath), daemontest.Mails(0),
+		daemontest.LockReleased(), lockNeverTaken(),
+	}
+}
+
+// lockNeverTaken wants nobody to have had the lock, not even for an instant:
+// its first token has not been given out.
+func lockNeverTaken() daemontest.Expectation {
+	return daemontest.That("the lock never to be taken", func(r *daemontest.Result) error {
+		if token := r.World().Locks().Steal(lockURL, lock.Owner{Name: "test"}, 0); token != 1 {
+			return fmt.Errorf("it was taken %d times", token-1)
+		}
+		return nil
+	})
+}
+
+// All environment errors come together, not one per run: those of options, of
+// core, of plugins and of the user's own checks. Nothing was touched.
+func TestAllEnvironmentErrorsComeTogether(t *testing.T) {
+	failing := &recorder{name: "db", check: errors.New("no such database")}
+	declare := equipped(
+		core.Every(-5*time.Second), core.TimeLimit(-1), core.Standby(), core.WithPlugins(failing),
+		core.Check(func(context.Context, *core.Daemon) error { return errors.New("no API key") }),
+		core.Check(func(context.Context, *core.Daemon) error { panic("check went wrong") }),
+		core.WithAlerts(mail.Writer(os.Stdout)),
+	)
+	play(t, declare, daemontest.Scenario{
+		Args:    "-p poller.pid",
+		Execute: daemontest.Instantly(),
+		Deny:    map[string]error{logPath: syscall.EACCES, pidPath: syscall.ENOENT},
+		Want: append(untouched(), daemontest.Exit(1),
+			daemontest.Complains("poller: 8 problems:\n"),
+			daemontest.Complains("interval -5s (core.Every) is negative"),
+			daemontest.Complains("time limit -1ns is negative"),
+			daemontest.Complains("alerts have no recipient"),
+			daemontest.Complains("PID file: no such file"),
+			daemontest.Complains("log file: permission denied"),
+			daemontest.Complains("plugin db: no such database"),
+			daemontest.Complains("no API key"),
+			daemontest.Complains("check went wrong"),
+		),
+	})
+}
+
+// A bad option, or two that contradict each other, is one clear line with the
+// remedy, and nothing was touched.
+func TestABadOptionIsRefusedInOneLine(t *testing.T) {
+	second := time.Second
+	nothing := func(context.Context, *core.Daemon) error { return nil }
+	for _, c := range []struct {
+		option []core.Option
+		says   string
+	}{
+		{[]core.Option{core.Every(-second)}, "interval -1s (core.Every) is negative: give 0 for no sleep at all"},
+		{[]core.Option{core.Every(5)}, "interval 5ns (core.Every) is below 100µs: was a unit forgotten?"},
+		{[]core.Option{core.Every(400 * 24 * time.Hour)}, "is above 366 days"},
+		{[]core.Option{core.After(-second)}, "pause -1s (core.After) is negative"},
+		{[]core.Option{core.Every(second), core.After(second)}, "core.Every and core.After contradict each other"},
+		{[]core.Option{core.After(second), core.OnMissed(core.All)}, "core.After has no grid, so no tick is missed"},
+		{[]core.Option{core.After(second), core.Aligned()}, "core.After has no grid to align"},
+		{[]core.Option{core.After(second), core.Jitter(time.Millisecond)}, "core.After has no grid to jitter"},
+		{[]core.Option{core.Every(0), core.Aligned()}, "interval 0 has no first tick to wait for"},
+		{[]core.Option{core.Every(0), core.JitterEach(second)}, "interval 0 leaves no room for jitter"},
+		{[]core.Option{core.Every(second), core.Jitter(second)}, "jitter 1s must be less than the interval 1s"},
+		{[]core.Option{core.Every(second), core.JitterEach(-second)}, "jitter -1s is negative"},
+		{[]core.Option{core.WithLock(nil), core.Standby()}, "core.Standby waits for a lock, but there is none"},
+		{[]core.Option{core.WithAlerts(mail.Writer(os.Stdout))}, "alerts have no recipient"},
+		{[]core.Option{core.WithPlugins(&recorder{name: "x"}, &recorder{name: "x"})}, "plugin x is declared twice"},
+		{[]core.Option{core.RestartEvery(9 * second)}, "restart interval 9s (core.RestartEvery) is below the minimum of 10s"},
+		{[]core.Option{core.BackOff(-second)}, "back-off -1s is negative"},
+		{[]core.Option{core.MaxRestarts(-1, second)}, "at most -1 restarts in 1s"},
+		{[]core.Option{core.MaxRestarts(1, 0)}, "at most 1 restarts in 0s"},
+		{[]core.Option{core.Tolerate(0)}, "core.Tolerate(0): give at least 1"},
+		{[]core.Option{core.TimeLimit(-second)}, "time limit -1s is negative"},
+		{[]core.Option{core.ShutdownLimit(0)}, "shutdown limit 0s: give a positive duration"},
+		{[]core.Option{core.OnSignal(syscall.SIGTERM, nothing)}, "this signal has a meaning of its own"},
+		{[]core.Option{core.OnSignal(syscall.SIGKILL, nothing)}, "no process can catch this signal"},
+		{[]core.Option{core.FromFlag("--every", core.Every(-second))}, "poller: --every: interval -1s"},
+		{[]core.Option{core.Configure(func(*core.Daemon) ([]core.Option, error) { return nil, errors.New("bad flag") })}, "bad flag"},
+	} {
+		t.Run(c.says, func(t *testing.T) {
+			play(t, bare(append([]core.Option{
+				core.Execute(nothing), core.WithLock(lock.File("/run/poller.lock")), core.WithLogFile(core.Fixed(logPath)),
+			}, c.option...)...), daemontest.Scenario{
+				Args: "-p poller.pid",
+				Want: append(untouched(), daemontest.Exit(1), daemontest.Complains(c.says), complainsInOneLine()),
+			})
+		})
+	}
+}
+
+func complainsInOneLine() daemontest.Expectation {
+	return daemontest.That("one line on standard error", func(r *daemontest.Result) error {
+		if text := r.World().Stderr(); strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, "poller: ") {
+			return fmt.Errorf("it is %q", text)
+		}
+		return nil
+	})
+}
+
+// bare is a daemon with the given options alone.
+func bare(options ...core.Option) daemontest.Declare {
+	return func(extra ...core.Option) *core.Daemon {
+		return core.New("poller", append(append([]core.Option(nil), options...), extra...)...)
+	}
+}
+
+// A daemon without Execute has nothing to do, and says so.
+func TestADaemonNeedsExecute(t *testing.T) {
+	play(t, bare(core.Every(time.Second)), daemontest.Scenario{
+		Want: append(untouched(), daemontest.Exit(1), daemontest.Complains("poller: nothing to execute: declare core.Execute")),
+	})
+}
+
+// Options may contradict defaults of an earlier one: the later one counts.
+func TestTheLaterOptionCounts(t *testing.T) {
+	play(t, poller(core.Every(time.Minute), core.Every(2*time.Second)), daemontest.Scenario{
+		Execute: daemontest.Instantly(),
+		Steps:   daemontest.Steps{stopAt(5)},
+		Want:    daemontest.Want{startsAt(0, 2, 4), daemontest.Exit(0)},
+	})
+}
+
+// A start goes: checks, lock, PID file and log, Setup, loop. The end goes back
+// the same way.
+func TestAStartTakesItsStepsInOrder(t *testing.T) {
+	slowly := func(what string) core.Func {
+		return func(ctx context.Context, d *core.Daemon) error {
+			d.Log("doing %s", what)
+			return clockwork.Sleep(ctx, d.Clock(), time.Second)
+		}
+	}
+	during := func(what string, there bool) daemontest.Step {
+		return daemontest.AfterLog("doing "+what, time.Millisecond, daemontest.Do("look", func(w *daemontest.World) {
+			_, pid := w.File(pidPath)
+			_, log := w.File(logPath)
+			_, _, locked := w.Locks().Holder(lockURL)
+			if pid != there || log != there || locked != there {
+				w.Fail("during %s: PID file %t, log %t, lock held %t: want all of them %t", what, pid, log, locked, there)
+			}
+		}))
+	}
+	play(t, equipped(core.Check(slowly("check")), core.Setup(slowly("setup")), core.Teardown(slowly("teardown"))), daemontest.Scenario{
+		Args:    "-p poller.pid",
+		Execute: daemontest.Does(does("execute")),
+		Steps: daemontest.Steps{
+			during("check", false), during("setup", true), during("execute", true), during("teardown", true), stopAt(2.5),
+		},
+		Want: daemontest.Want{
+			startsAt(2), endsAt(3.5), done("setup", "execute", "teardown"),
+			daemontest.Exit(0), daemontest.NoFile(pidPath), daemontest.LockReleased(),
+		},
+	})
+}
+
+// The log tells the start and the end of a run, and its last line the exit
+// status.
+func TestTheLogTellsStartAndEnd(t *testing.T) {
+	play(t, equipped(core.Version("1.4")), daemontest.Scenario{
+		Execute: daemontest.Instantly(),
+		Steps:   daemontest.Steps{stopAt(2.5)},
+		Want: daemontest.Want{
+			daemontest.FileContains(logPath, "[2026-01-01 00:00:00] 100 Log Opened: poller on testhost\n"+
+				"[2026-01-01 00:00:00] 100 Application Startup. PID: 100 Version: 1.4 Lock: file:/run/poller.lock\n"),
+			daemontest.FileContains(logPath, "[2026-01-01 00:00:02] 100 Shutting Down: SIGTERM\n"+
+				"[2026-01-01 00:00:02] 100 Shutdown Complete. Uptime: 2.5s Iterations: 3 Exit status: 0\n"),
+			daemontest.LastLog("Exit status: 0"), daemontest.Exit(0),
+		},
+	})
+}
+
+// A Setup error shuts the daemon down with status 1, before the first tick,
+// and is mailed.
+func TestASetupErrorShutsDown(t *testing.T) {
+	for name, setup := range map[string]core.Func{
+		"error": func(context.Context, *core.Daemon) error { return errors.New("no route to database") },
+		"panic": func(context.Context, *core.Daemon) error { panic("no route to database") },
+		"fatal": func(_ context.Context, d *core.Daemon) error { d.Fatal("no route to %s", "database"); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, equipped(core.Setup(setup)), daemontest.Scenario{
+				Args:    "-p poller.pid",
+				Execute: daemontest.Instantly(),
+				Want: daemontest.Want{
+					daemontest.Exit(1), daemontest.Iterations(0), daemontest.LockReleased(), daemontest.NoFile(pidPath),
+					daemontest.Logs("Shutting Down: setup: "), daemontest.Logs("no route to database"),
+					daemontest.Complains("no route to database"), daemontest.Mails(1), daemontest.MailContains("poller Shutdown"),
+					daemontest.LastLog("Exit status: 1"),
+				},
+			})
+		})
+	}
+}
+
+// A stop during a start gives up at once: Setup's context is cancelled, and
+// nothing is executed.
+func TestAStopDuringTheStartGivesUp(t *testing.T) {
+	wait := func(ctx context.Context, d *core.Daemon) error { return clockwork.Sleep(ctx, d.Clock(), time.Minute) }
+	for name, option := range map[string]core.Option{"check": core.Check(wait), "setup": core.Setup(wait)} {
+		t.Run(name, func(t *testing.T) {
+			play(t, equipped(option), daemontest.Scenario{
+				Args:    "-p poller.pid",
+				Execute: daemontest.Instantly(),
+				Steps:   daemontest.Steps{at(1, usr1), stopAt(2)},
+				Want: daemontest.Want{
+					daemontest.Iterations(0), endsAt(2), daemontest.Exit(0), daemontest.NoFile(pidPath), daemontest.LockReleased(),
+					daemontest.Logs("Shutting Down: SIGTERM, before the start was complete"), daemontest.Logs("Dump of poller"),
+				},
+			})
+		})
+	}
+}
+
+// A Setup that ignores the stop is forced after the shutdown limit.
+func TestAHungSetupIsForced(t *testing.T) {
+	play(t, equipped(core.Setup(daemontest.Hangs), core.ShutdownLimit(3*time.Second)), daemontest.Scenario{
+		Execute: daemontest.Instantly(),
+		Steps:   daemontest.Steps{stopAt(2)},
+		Want: daemontest.Want{
+			endsAt(6), daemontest.Exit(1), daemontest.LockReleased(), daemontest.Logs("Forced: not finished within 3s"),
+			daemontest.LastLog("Exit status: 1"),
+		},
+	})
+}
+
+// A PID file that cannot be written after the lock was won ends the start.
+func TestADiskThatIsFullAtTheStartIsTold(t *testing.T) {
+	play(t, equipped(), daemontest.Scenario{
+		Args:    "-p poller.pid",
+		Execute: daemontest.Instantly(),
+		Steps:   daemontest.Steps{at(0, daemontest.DiskFull(true))},
+		Options: []core.Option{core.Check(func(ctx context.Context, d *core.Daemon) error {
+			return clockwork.Sleep(ctx, d.Clock(), time.Second)
+		})},
+		Want: daemontest.Want{
+			daemontest.Exit(1), daemontest.Iterations(0), daemontest.LockReleased(),
+			daemontest.Complains("no space left on device"), daemontest.NoFile(logPath),
+		},
+	})
+}
+
+// A lock that cannot be asked for, because its store is out of order, is an
+// error and not a held lock.
+func TestALockThatCannotBeAskedForIsAnError(t *testing.T) {
+	play(t, equipped(), daemontest.Scenario{
+		Execute: daemontest.Instantly(),
+		Steps:   daemontest.Steps{at(0, daemontest.LockOutage(errors.New("connection refused")))},
+		Options: []core.Option{core.Check(func(ctx context.Context, d *core.Daemon) error {
+			return clockwork.Sleep(ctx, d.Clock(), time.Second)
+		})},
+		Want: daemontest.Want{
+			daemontest.Exit(1), daemontest.Iterations(0), daemontest.Complains("connection refused"), daemontest.NoFile(logPath),
+		},
+	})
+}
+
+// A Daemon runs once.
+func TestADaemonRunsOnce(t *testing.T) {
+	var stderr strings.Builder
+	host := core.RealHost()
+	host.Stdout, host.Stderr = &strings.Builder{}, &stderr
+	d := core.New("poller", core.WithHost(host), core.Execute(func(_ context.Context, d *core.Daemon) error {
+		d.Stop("enough")
+		return nil
+	}))
+	if code := d.Run(t.Context()); code != 0 {
+		t.Errorf("first run: want exit status 0, got %d", code)
+	}
+	if code := d.Run(t.Context()); code != 1 || !strings.Contains(stderr.String(), "has run already") {
+		t.Errorf("second run: want exit status 1 and the reason, got %d and %q", code, &stderr)
+	}
+}
+
+// The context of Run ends the daemon as SIGTERM does.
+func TestTheContextOfRunStopsTheDaemon(t *testing.T) {
+	var stdout strings.Builder
+	host := core.RealHost()
+	host.Stdout = &stdout
+	ctx, cancel := context.WithCancelCause(t.Context())
+	d := core.New("poller", core.WithHost(host), core.Execute(func(context.Context, *core.Daemon) error {
+		cancel(errors.New("the program ends"))
+		return nil
+	}))
+	if code := d.Run(ctx); code != 0 || !strings.Contains(stdout.String(), "Shutting Down: context: the program ends") {
+		t.Errorf("want exit status 0 and the cause, got %d and %q", code, &stdout)
+	}
+}
