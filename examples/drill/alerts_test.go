@@ -1,0 +1,87 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evertick/evertick/mail/mailtest"
+)
+
+func TestAnOverrunIsMailed(t *testing.T) {
+	t.Parallel()
+	server := mailtest.Serve(t, mailtest.Config{})
+	s := newSite(t)
+	pid := s.detach(s.args("--every", "3s", "--work", "3100ms", "--alerts", server.URL(), "--to", "ops@example.com")...)
+	s.eventually("the mail", func() bool { return len(server.Received()) > 0 })
+	require.Zero(t, s.run("-s", "stop", "-p", s.path("pid")).code)
+	mails := server.Received()
+	require.Equal(t, []string{"ops@example.com"}, mails[0].To)
+	require.Equal(t, "drill Alert", mails[0].Subject)
+	require.Regexp(t, fmt.Sprintf(`\] %d Run Loop Taking Too Long\. Duration: 3\.[1-9]\d*s Interval: 3s`, pid), mails[0].Body)
+	require.Contains(t, mails[0].Body, fmt.Sprintf("PID: %d", pid))
+	s.requireEnd(0)
+}
+
+func TestAFatalErrorIsMailedBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	server := mailtest.Serve(t, mailtest.Config{})
+	s := newSite(t)
+	p := s.start(s.args("--panic-at", "2", "--alerts", server.URL(), "--to", "a@example.com", "--to", "b@example.com")...)
+	require.Equal(t, 1, p.exit())
+	s.requireEnd(1)
+	mails := server.Received()
+	require.Len(t, mails, 1)
+	require.ElementsMatch(t, []string{"a@example.com", "b@example.com"}, mails[0].To)
+	require.Equal(t, "drill Shutdown", mails[0].Subject)
+	require.Contains(t, mails[0].Body, "panic: beat 2 was told to panic")
+	require.Contains(t, mails[0].Body, "(*drill).execute")
+}
+
+func TestARefusedRestartIsMailed(t *testing.T) {
+	t.Parallel()
+	server := mailtest.Serve(t, mailtest.Config{})
+	s := newSite(t)
+	pid := s.detach(s.args("--alerts", server.URL(), "--to", "ops@example.com")...)
+	s.script("exit 1")
+	s.signal(pid, syscall.SIGHUP)
+	s.eventually("the mail", func() bool { return len(server.Received()) == 1 })
+	require.Contains(t, server.Received()[0].Body, "Restart Refused: the binary "+s.bin+" would not start.")
+	s.beats(2)
+}
+
+// A mail server that is down, and one that takes a connection and then says
+// nothing, hold up neither the beat nor a restart; the end waits a little.
+func TestADeadMailServerHarmsNobody(t *testing.T) {
+	t.Parallel()
+	down, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = silent.Close() })
+	require.NoError(t, down.Close())
+	for name, server := range map[string]net.Addr{"down": down.Addr(), "silent": silent.Addr()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			pid := s.detach(s.args("--every", "100ms", "--work", "120ms", "--alerts", "smtp://"+server.String(), "--to", "ops@example.com")...)
+			s.logged("Run Loop Taking Too Long", 5)
+			s.beats(5)
+			s.signal(pid, syscall.SIGHUP)
+			s.logged("Restart: 1 (SIGHUP)", 1)
+			s.beats(5)
+			begun := time.Now()
+			require.Equal(t, outcome{out: fmt.Sprintf("drill: PID %d has stopped\n", pid)}, s.run("-s", "stop", "-p", s.path("pid")))
+			require.Less(t, time.Since(begun), 10*time.Second)
+			s.requireEnd(0)
+			s.requireOneAtATime()
+			require.Contains(t, s.read("log"), "not delivered")
+		})
+	}
+}

@@ -1,0 +1,162 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// nobody is a user that may write nowhere in a site.
+const nobody = 65534
+
+func TestBadInputIsToldInOneLine(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.write("file", "mine", 0o644)
+	require.NoError(t, os.Mkdir(s.path("folder"), 0o755))
+	require.NoError(t, os.Mkdir(s.path("locked"), 0o700))
+	require.NoError(t, syscall.Mkfifo(s.path("fifo"), 0o644))
+	files := s.files()
+
+	for _, c := range []struct {
+		name string
+		args []string
+		as   uint32
+		want []string
+	}{
+		{name: "unknown long flag", args: []string{"--evry", "1s"}, want: []string{"unknown long flag '--evry'", "see --help"}},
+		{name: "unknown short flag", args: []string{"-z"}, want: []string{"unknown short flag '-z'", "see --help"}},
+		{name: "an argument", args: []string{"start"}, want: []string{"unexpected start", "see --help"}},
+		{name: "a flag without its value", args: []string{"-p"}, want: []string{"expected argument for flag '-p'"}},
+		{name: "interval: negative", args: []string{"--every=-5s"}, want: []string{"--every: ", "-5s", "give "}},
+		{name: "interval: negative, as two words", args: []string{"--every", "-5s"}, want: []string{"--flag=-5s"}},
+		{name: "interval: absurdly small", args: []string{"--every", "1ns"}, want: []string{"--every: ", "1ns", "Give 0"}},
+		{name: "interval: absurdly large", args: []string{"--every", "999999h"}, want: []string{"--every: ", "999999h", "give "}},
+		{name: "interval: more than there is", args: []string{"--every", "99999999999h"}, want: []string{`--every "99999999999h": `, "see --help"}},
+		{name: "interval: no duration", args: []string{"--every", "abc"}, want: []string{`--every "abc": `, "see --help"}},
+		{name: "interval: no unit", args: []string{"--every", "5"}, want: []string{`--every "5": `, "missing unit"}},
+		{name: "work: negative", args: []string{"--work=-1s"}, want: []string{"--work -1s", "give "}},
+		{name: "time limit: negative", args: []string{"--time-limit=-1s"}, want: []string{"--time-limit: ", "give "}},
+		{name: "restart interval: too short", args: []string{"--restart-every", "9s"}, want: []string{"--restart-every: ", "9s", "10s", "give "}},
+		{name: "count: no number", args: []string{"--hang", "often"}, want: []string{`--hang "often": `}},
+		{name: "alerts without a recipient", args: []string{"--alerts", "smtp://localhost:25"}, want: []string{"alerts have no recipient"}},
+		{name: "a recipient without alerts", args: []string{"--to", "a@example.com"}, want: []string{"--to", "--alerts", "give both"}},
+		{name: "alerts: unknown scheme", args: []string{"--alerts", "pigeon://loft", "--to", "a@example.com"}, want: []string{"smtp:", "smtps:"}},
+		{name: "send: unknown", args: []string{"-s", "pause", "-p", s.path("pid")}, want: []string{"-s pause", "stop, restart, dump"}},
+		{name: "send without a PID file", args: []string{"-s", "stop"}, want: []string{"-s stop needs -p FILE"}},
+		{name: "send and detach", args: []string{"-d", "-s", "stop", "-p", s.path("pid")}, want: []string{"-s stop and -d contradict each other"}},
+		{name: "instructions and detach", args: []string{"-d", "-i"}, want: []string{"-i ", "cannot be combined with -d"}},
+
+		{name: "lock: unknown scheme", args: []string{"--lock", "redis://host/x"}, want: []string{"unknown scheme redis", "file", "null"}},
+		{name: "lock: nothing", args: []string{"--lock", ""}, want: []string{"lock", "null:, file:PATH or a path"}},
+		{name: "lock under /proc", args: []string{"--lock", "/proc/lock"}, want: []string{"lock: ", "/proc/lock", "name "}},
+		{name: "lock under /sys", args: []string{"--lock", "/sys/lock"}, want: []string{"lock: ", "/sys/lock", "name "}},
+		{name: "lock: a folder", args: []string{"--lock", s.path("folder")}, want: []string{"lock: ", s.path("folder"), "name "}},
+		{name: "lock: a FIFO", args: []string{"--lock", s.path("fifo")}, want: []string{"lock: ", s.path("fifo"), "name "}},
+		{name: "lock: a device", args: []string{"--lock", "/dev/null"}, want: []string{"lock: ", "/dev/null", "name "}},
+		{name: "lock: folder missing", args: []string{"--lock", s.path("no/lock")}, want: []string{"lock: ", s.path("no/lock"), "create the folder"}},
+		{name: "lock: folder unwritable", args: []string{"--lock", s.path("lock")}, as: nobody, want: []string{"lock: ", s.path("lock"), "let user 65534 write"}},
+		{name: "lock: folder locked", args: []string{"--lock", s.path("locked/lock")}, as: nobody, want: []string{"lock: ", s.path("locked"), "let user 65534"}},
+
+		{name: "PID file: folder missing", args: []string{"-p", s.path("no/pid")}, want: []string{"PID file", s.path("no/pid"), "create the folder"}},
+		{name: "PID file: a file as folder", args: []string{"-p", s.path("file/pid")}, want: []string{"PID file", s.path("file/pid"), "name a path whose parent is a folder"}},
+		{name: "PID file: folder unwritable", args: []string{"-p", s.path("pid")}, as: nobody, want: []string{"PID file", s.path("pid"), "let user 65534 write"}},
+		{name: "PID file: a folder", args: []string{"-p", s.path("folder")}, want: []string{"PID file", s.path("folder"), "name "}},
+		{name: "PID file: a device", args: []string{"-p", "/dev/full"}, want: []string{"PID file", "/dev/full", "name "}},
+		{name: "PID file under /proc", args: []string{"-p", "/proc/pid"}, want: []string{"PID file", "/proc/pid", "name "}},
+
+		{name: "log: folder missing", args: []string{"--log", s.path("no/log")}, want: []string{"log file", s.path("no/log"), "create the folder"}},
+		{name: "log: folder unwritable", args: []string{"--log", s.path("log")}, as: nobody, want: []string{"log file", s.path("log"), "let user 65534 write"}},
+		{name: "log: file unwritable", args: []string{"--log", s.path("file")}, as: nobody, want: []string{"log file", s.path("file"), "let user 65534 write"}},
+		{name: "log: a folder", args: []string{"--log", s.path("folder")}, want: []string{"log file", s.path("folder"), "name "}},
+		{name: "log: a device", args: []string{"--log", "/dev/full"}, want: []string{"log file", "/dev/full", "name "}},
+		{name: "log: a FIFO", args: []string{"--log", s.path("fifo")}, want: []string{"log file", s.path("fifo"), "name "}},
+		{name: "log: a name too long", args: []string{"--log", s.path(strings.Repeat("x", 300))}, want: []string{"log file", "name a shorter path"}},
+
+		{name: "witness: a folder", args: []string{"--witness", s.path("folder")}, want: []string{"--witness", s.path("folder"), "give a file"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			args := c.args
+			if c.as != 0 { // what is not asked for must not be in the way
+				needsRoot(t)
+				args = withDefault(withDefault(args, "--lock", "null:"), "--log", "")
+			}
+			ways := [][]string{args, append([]string{"-d"}, args...)}
+			if slices.Contains(args, "-s") || slices.Contains(args, "-d") {
+				ways = ways[:1]
+			}
+			for _, args := range ways {
+				cmd := s.command(args...)
+				if c.as != 0 {
+					cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: c.as, Gid: c.as}}
+				}
+				got := s.finish(cmd)
+				require.Equal(t, 1, got.code, got.out)
+				require.Empty(t, got.out)
+				require.Regexp(t, `^drill: .*\n$`, got.err)
+				require.Equal(t, 1, strings.Count(got.err, "\n"), "more than a line: %s", got.err)
+				for _, text := range c.want {
+					require.Contains(t, got.err, text)
+				}
+				require.Equal(t, files, s.files(), "something was created")
+				require.NoFileExists(t, s.path("drill.lock"))
+				require.NoFileExists(t, s.path("drill.log"))
+				require.Equal(t, "mine", s.read("file"))
+			}
+		})
+	}
+}
+
+func withDefault(args []string, flag, value string) []string {
+	if slices.Contains(args, flag) {
+		return args
+	}
+	return append([]string{flag, value}, args...)
+}
+
+func TestAllErrorsAreToldAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	require.NoError(t, os.Mkdir(s.path("folder"), 0o755))
+	args := []string{
+		"--every=-5s", "--work=-1s", "--restart-every", "1s", "--to", "a@example.com",
+		"--lock", s.path("no/lock"), "--log", s.path("folder"), "-p", "/proc/pid", "--witness", s.path("folder"),
+	}
+	for _, args := range [][]string{args, append(args, "-d")} {
+		got := s.run(args...)
+		require.Equal(t, 1, got.code)
+		require.Empty(t, got.out)
+		lines := strings.Split(strings.TrimSpace(got.err), "\n")
+		require.Equal(t, "drill: 8 problems:", lines[0])
+		require.Len(t, lines, 9)
+		for i, text := range []string{"--every", "--restart-every", "--to", "--work", "PID file", "log file", "lock", "--witness"} {
+			require.True(t, strings.HasPrefix(lines[i+1], "  "), lines[i+1])
+			require.Contains(t, got.err, text)
+		}
+		require.Equal(t, []string{"folder"}, s.files())
+	}
+}
+
+func TestHelpAndInstructionsTouchNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, flag := range []string{"-H", "--help"} {
+		got := s.run(flag)
+		require.Zero(t, got.code)
+		require.Empty(t, got.err)
+		for _, text := range []string{"--every", "--witness", "-d, --", "-v, --", "-p, --", "-s, --", "-i, --"} {
+			require.Contains(t, got.out, text)
+		}
+	}
+	got := s.run("-i")
+	require.Zero(t, got.code)
+	require.Contains(t, got.out, "To install drill:\n  1. ")
+	require.Empty(t, s.files())
+	require.NoFileExists(t, s.path("drill.lock"))
+}

@@ -1,0 +1,143 @@
+// Command drill is the daemon to hurt: each misbehaviour can be asked for by a
+// flag, so that anybody can see what Evertick does about it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/lock"
+	"github.com/evertick/evertick/mail"
+)
+
+func main() { New().Main() }
+
+// drill is what the flags ask for.
+type drill struct {
+	every, work, timeLimit, restartEvery time.Duration
+	lock, log, alerts, witness           string
+	to                                   []string
+	hang, failAfter, panicAt             int64
+}
+
+// New declares the daemon. A test hands it a world of its own as extra options.
+func New(extra ...core.Option) *core.Daemon {
+	var r drill
+	return core.New("drill", append([]core.Option{
+		core.Flags(r.flags),
+		core.Configure(r.options),
+		core.Check(r.checkWitness),
+		core.Execute(r.execute),
+	}, extra...)...)
+}
+
+func (r *drill) flags(app *kingpin.Application) {
+	app.Flag("every", "Time from beat to beat; 0 means no sleep.").Default("1s").DurationVar(&r.every)
+	app.Flag("lock", "What keeps a second one away: file:PATH, PATH or null:").
+		Default(core.ScratchPath("drill.lock")).StringVar(&r.lock)
+	app.Flag("log", "Log file.").Default(core.ScratchPath("drill.log")).StringVar(&r.log)
+	app.Flag("work", "An execute takes this long.").DurationVar(&r.work)
+	app.Flag("hang", "Execute number N ignores everything and never returns.").PlaceHolder("N").Int64Var(&r.hang)
+	app.Flag("fail-after", "Execute number N and all later ones return an error.").PlaceHolder("N").Int64Var(&r.failAfter)
+	app.Flag("panic-at", "Execute number N panics.").PlaceHolder("N").Int64Var(&r.panicAt)
+	app.Flag("time-limit", "An execute may take no longer; 0 means no limit.").DurationVar(&r.timeLimit)
+	app.Flag("restart-every", "Restart in place at this interval, with -d; 0 means never.").DurationVar(&r.restartEvery)
+	app.Flag("alerts", "Where alert mail goes: smtp://HOST:PORT, smtps://HOST, stdout: or stderr:").PlaceHolder("URL").StringVar(&r.alerts)
+	app.Flag("to", "Recipient of alert mail; may be repeated.").PlaceHolder("ADDRESS").StringsVar(&r.to)
+	app.Flag("witness", "Append start and end of each execute to FILE, with PID, lock token and CLOCK_BOOTTIME in ns.").
+		PlaceHolder("FILE").StringVar(&r.witness)
+}
+
+func (r *drill) options(*core.Daemon) ([]core.Option, error) {
+	single, errLock := lock.Parse(r.lock)
+	sender, errMail := r.sender()
+	var errWork error
+	if r.work < 0 {
+		errWork = fmt.Errorf("--work %s is negative: give 0 or more", r.work)
+	}
+	return []core.Option{
+		core.FromFlag("--every", core.Every(r.every)),
+		core.FromFlag("--time-limit", core.TimeLimit(r.timeLimit)),
+		core.FromFlag("--restart-every", core.RestartEvery(r.restartEvery)),
+		core.WithLock(single),
+		core.WithLogFile(core.Fixed(r.log)),
+		core.WithAlerts(sender, r.to...),
+	}, errors.Join(errLock, errMail, errWork)
+}
+
+func (r *drill) sender() (mail.Sender, error) {
+	if r.alerts == "" {
+		if len(r.to) > 0 {
+			return nil, errors.New("--to names a recipient, but --alerts no way to reach it: give both")
+		}
+		return nil, nil
+	}
+	return mail.Parse(r.alerts)
+}
+
+func (r *drill) execute(ctx context.Context, d *core.Daemon) error {
+	n := d.Iteration()
+	if err := r.testify(d, "start"); err != nil {
+		return err
+	}
+	d.Log("beat %d", n)
+	if n == r.hang {
+		select {} // nothing ever comes
+	}
+	if r.work > 0 {
+		if err := pause(ctx, d, r.work); err != nil {
+			return errors.Join(err, r.testify(d, "end"))
+		}
+	}
+	if err := r.testify(d, "end"); err != nil {
+		return err
+	}
+	switch {
+	case n == r.panicAt:
+		panic(fmt.Sprintf("beat %d was told to panic", n))
+	case r.failAfter > 0 && n >= r.failAfter:
+		return fmt.Errorf("beat %d was told to fail", n)
+	}
+	return nil
+}
+
+// pause is work that heeds its context.
+func pause(ctx context.Context, d *core.Daemon, work time.Duration) error {
+	t := d.Clock().NewTimer(work)
+	defer t.Stop()
+	select {
+	case <-t.C():
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// testify appends one line to the witness file, in one write.
+func (r *drill) testify(d *core.Daemon, what string) error {
+	if r.witness == "" {
+		return nil
+	}
+	f, err := os.OpenFile(d.Path(r.witness), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("witness: %w", err)
+	}
+	_, err = fmt.Fprintf(f, "%s %d %d %d\n", what, os.Getpid(), d.Token(), d.Clock().Boot().Nanoseconds())
+	return errors.Join(err, f.Close())
+}
+
+func (r *drill) checkWitness(_ context.Context, d *core.Daemon) error {
+	if r.witness == "" {
+		return nil
+	}
+	if info, err := os.Stat(d.Path(r.witness)); err == nil && info.IsDir() {
+		return fmt.Errorf("--witness %s is a folder: give a file", r.witness)
+	}
+	return nil
+}

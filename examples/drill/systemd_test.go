@@ -1,0 +1,119 @@
+//go:build linux
+
+package main
+
+import (
+	"net"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// notified is a supervisor's end of NOTIFY_SOCKET.
+type notified struct {
+	*site
+	socket *net.UnixConn
+}
+
+func (s *site) notified() *notified {
+	s.Helper()
+	addr := &net.UnixAddr{Name: s.path("notify"), Net: "unixgram"}
+	socket, err := net.ListenUnixgram("unixgram", addr)
+	require.NoError(s, err)
+	s.Cleanup(func() { _ = socket.Close() })
+	s.env = append(s.env, "NOTIFY_SOCKET="+addr.Name)
+	return &notified{s, socket}
+}
+
+// next is the next word from the daemon.
+func (n *notified) next() string {
+	n.Helper()
+	require.NoError(n, n.socket.SetReadDeadline(time.Now().Add(patience)))
+	buf := make([]byte, 4096)
+	count, err := n.socket.Read(buf)
+	require.NoError(n, err)
+	return string(buf[:count])
+}
+
+func monotonicNow(t testing.TB) int {
+	t.Helper()
+	var ts unix.Timespec
+	require.NoError(t, unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts))
+	return int(ts.Nano() / 1000)
+}
+
+func TestASupervisorIsNotified(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	supervisor := s.notified()
+	p := s.start(s.args()...)
+	require.Equal(t, "READY=1", supervisor.next())
+	require.False(t, s.lockFree(), "ready means set up")
+	require.Equal(t, p.pid, s.pidFile())
+	for range 2 {
+		before := monotonicNow(t)
+		s.signal(p.pid, syscall.SIGHUP)
+		m := regexp.MustCompile(`^RELOADING=1\nMONOTONIC_USEC=(\d+)\n?$`).FindStringSubmatch(supervisor.next())
+		require.NotNil(t, m)
+		require.GreaterOrEqual(t, atoi(t, m[1]), before)
+		require.LessOrEqual(t, atoi(t, m[1]), monotonicNow(t))
+		require.Equal(t, "READY=1", supervisor.next())
+		require.True(t, restarted(p.pid))
+		s.beats(1)
+	}
+	s.signal(p.pid, syscall.SIGUSR1)
+	s.logged("Modes:             foreground, supervised", 1)
+	s.signal(p.pid, syscall.SIGTERM)
+	require.Equal(t, "STOPPING=1", supervisor.next())
+	require.Zero(t, p.exit())
+	s.requireEnd(0)
+}
+
+func TestASupervisedDaemonThatCannotStartIsNotReady(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	supervisor := s.notified()
+	require.Equal(t, 1, s.run(s.args("--every=-5s")...).code)
+	owner := s.start(s.args()...)
+	require.Equal(t, "READY=1", supervisor.next())
+	require.Zero(t, s.run(s.args()...).code) // the lock is held
+	s.signal(owner.pid, syscall.SIGTERM)
+	require.Equal(t, "STOPPING=1", supervisor.next())
+	require.Zero(t, owner.exit())
+}
+
+// A refused restart is no reload: the supervisor hears nothing.
+func TestARefusedRestartIsNoReload(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	supervisor := s.notified()
+	p := s.start(s.args()...)
+	require.Equal(t, "READY=1", supervisor.next())
+	s.script("exit 1")
+	s.signal(p.pid, syscall.SIGHUP)
+	s.logged("Restart Refused", 1)
+	s.signal(p.pid, syscall.SIGTERM)
+	require.Equal(t, "STOPPING=1", supervisor.next())
+	require.Zero(t, p.exit())
+}
+
+// Under a supervisor a restart in place needs no -d.
+func TestASupervisedDaemonRestartsAfterAnError(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	supervisor := s.notified()
+	p := s.start(s.args("--hang", "2", "--time-limit", "300ms")...)
+	require.Equal(t, "READY=1", supervisor.next())
+	require.True(t, strings.HasPrefix(supervisor.next(), "RELOADING=1\n"))
+	require.Equal(t, "READY=1", supervisor.next())
+	s.logged("beat 4", 1)
+	s.signal(p.pid, syscall.SIGTERM)
+	require.Equal(t, "STOPPING=1", supervisor.next())
+	require.Zero(t, p.exit())
+	s.requireEnd(0)
+}
