@@ -41,7 +41,7 @@ func (m *machine) dump() string {
 	line("Lock", "%s", m.lockState())
 	vitals := m.host.Vitals()
 	m.dumpMemory(line, vitals)
-	line("User", "%s", orNone(m.host.User))
+	line("User", "%s", orNone(m.host.User()))
 	line("Version", "%s (Evertick, %s)", m.versionOrNone(), vitals.Go)
 	return b.String()
 }

@@ -45,9 +45,12 @@ type Host struct {
 	// Args is the command line without the program's own name.
 	Args []string
 
-	// Name and User are the machine's name and the user that the process runs
-	// as.
-	Name, User string
+	// Name is the machine's name.
+	Name string
+
+	// User tells the user that the process runs as. It is asked for a dump
+	// only, because to look a name up can take time and memory.
+	User func() string
 
 	// Vitals is what the Go runtime tells of the process.
 	Vitals func() Vitals
@@ -148,7 +151,7 @@ func RealHost() Host {
 		Stderr:     os.Stderr,
 		Args:       os.Args[1:],
 		Name:       name,
-		User:       currentUser(),
+		User:       currentUser,
 		Vitals:     runtimeVitals,
 		Exit:       os.Exit,
 	}

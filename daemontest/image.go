@@ -141,7 +141,7 @@ func (i *image) host() core.Host {
 		Stderr:     stream{i, &w.stderr},
 		Args:       i.args,
 		Name:       hostName,
-		User:       "tester",
+		User:       func() string { return "tester" },
 		Vitals:     func() core.Vitals { return core.Vitals{Heap: 1 << 20, Goroutines: 8, Go: "go"} },
 		Exit:       i.exit,
 		Locker:     i.locker,
