@@ -292,15 +292,3 @@ func TestASharedFolderIsNotTrusted(t *testing.T) {
 	_, err = m.Find(path)
 	require.NoError(t, err)
 }
-
-func TestAFolderThatMayNotBeWritten(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root may write everywhere")
-	}
-	dir := t.TempDir()
-	require.NoError(t, os.Chmod(dir, 0o555))
-	path := filepath.Join(dir, "d.pid")
-	_, err := forker.System().ClaimPID(path)
-	require.ErrorContains(t, err, "permission denied: let user")
-	require.ErrorContains(t, forker.System().CheckPID(path), "permission denied: let user")
-}
