@@ -121,10 +121,6 @@ func (l *logbook) where() string {
 }
 
 func (l *logbook) printf(format string, args ...any) {
-	if len(args) == 0 {
-		l.print(format)
-		return
-	}
 	l.print(fmt.Sprintf(format, args...))
 }
 

@@ -204,7 +204,7 @@ func fixedJitter(max time.Duration, names ...string) time.Duration {
 // iteration runs, everybody may read it.
 type account struct {
 	iteration atomic.Int64 // the number of the latest iteration, over all images
-	started   atomic.Int64 // Boot reading at its start; 0 while none runs
+	started   atomic.Int64 // 1 + its start since Daemon.epoch, in ns; 0 while none runs
 
 	mu       sync.Mutex // held for instants only
 	overruns int64

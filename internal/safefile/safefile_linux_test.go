@@ -3,13 +3,12 @@ package safefile_test
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
+	"github.com/evertick/evertick/internal/nobody"
 	"github.com/evertick/evertick/internal/safefile"
 )
 
@@ -32,24 +31,6 @@ func TestKernelFileSystems(t *testing.T) {
 			}
 		})
 	}
-}
-
-// asNobody runs test with another effective user, on a thread of its own: the
-// raw system call changes no other thread, and the thread ends with its
-// goroutine.
-func asNobody(t *testing.T, test func()) {
-	asRoot(t)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
-		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), nobody, ^uintptr(0)); errno != 0 {
-			t.Errorf("setresuid: %v", errno)
-			return
-		}
-		test()
-	}()
-	<-done
 }
 
 // An ordinary user is told what he may not do, and who he is.
@@ -78,7 +59,7 @@ func TestOrdinaryUser(t *testing.T) {
 		{"/own/roots", "permission denied"},
 	} {
 		t.Run(c.path, func(t *testing.T) {
-			asNobody(t, func() {
+			nobody.Run(t, func() {
 				check := safefile.Check(root+c.path, create)
 				f, err := safefile.Open(root+c.path, create, 0o644)
 				if err == nil {

@@ -19,8 +19,8 @@ import (
 
 const create = os.O_CREATE | os.O_RDWR
 
-// nobody is a user that is not us.
-const nobody = 65534
+// stranger is a user that is not us.
+const stranger = 65534
 
 // private is a folder that only we may write to.
 func private(t *testing.T) string {
@@ -54,7 +54,7 @@ func asRoot(t *testing.T) {
 
 func giveAway(t *testing.T, path string) string {
 	asRoot(t)
-	require.NoError(t, os.Lchown(path, nobody, nobody))
+	require.NoError(t, os.Lchown(path, stranger, stranger))
 	return path
 }
 
