@@ -87,7 +87,7 @@ func (q *alertQueue) put(m mail.Message) {
 	q.queue = append(q.queue, m)
 	q.mu.Unlock()
 	if dropped {
-		q.d.Log("Error: %d alert mails wait already: the oldest is dropped", mailDepth)
+		q.d.Logf("Error: %d alert mails wait already: the oldest is dropped", mailDepth)
 	}
 	q.start.Do(func() { go q.run() })
 	select {
@@ -120,7 +120,7 @@ func (q *alertQueue) run() {
 			return
 		}
 		if err != nil {
-			q.d.Log("Error: alert mail %q to %v was not delivered: %v", m.Subject, m.To, err)
+			q.d.Logf("Error: alert mail %q to %v was not delivered: %v", m.Subject, m.To, err)
 		}
 		q.done()
 	}
@@ -161,7 +161,7 @@ func (q *alertQueue) flush(ctx context.Context) {
 	case <-idle:
 	case <-ctx.Done():
 		if n := len(q.pending()); n > 0 {
-			q.d.Log("Error: %d alert mails were not delivered before the end", n)
+			q.d.Logf("Error: %d alert mails were not delivered before the end", n)
 		}
 	}
 }

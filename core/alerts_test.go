@@ -16,7 +16,7 @@ func alertAt(iterations ...int64) daemontest.Script {
 	return daemontest.Does(func(_ context.Context, d *core.Daemon) error {
 		for _, n := range iterations {
 			if d.Iteration() == n {
-				d.Alert("queue %s is stuck\nsince %d rows", "orders", n)
+				d.Alertf("queue %s is stuck\nsince %d rows", "orders", n)
 			}
 		}
 		return nil
@@ -31,7 +31,7 @@ func TestAnAlertMailTellsWhoAndWhat(t *testing.T) {
 		Steps:   daemontest.Steps{stopAt(3.5)},
 		Want: daemontest.Want{
 			daemontest.Exit(0), daemontest.Mails(1), daemontest.Logs("queue orders is stuck"),
-			daemontest.That("the mail", func(r *daemontest.Result) error {
+			daemontest.Check("the mail", func(r *daemontest.Result) error {
 				m := r.World().Mails()[0]
 				body := "[2026-01-01 00:00:02] 100 queue orders is stuck\n[2026-01-01 00:00:02] 100 since 3 rows\n\n" +
 					"Host: testhost\nPID: 100\nUptime: 2s\nIterations: 3\nVersion: 1.4\n"
@@ -122,7 +122,7 @@ func TestTooManyMailsDropTheOldest(t *testing.T) {
 		Execute: daemontest.Does(func(_ context.Context, d *core.Daemon) error {
 			if d.Iteration() == 2 {
 				for i := range 70 {
-					d.Alert("alert number %d.", i)
+					d.Alertf("alert number %d.", i)
 				}
 			}
 			return nil

@@ -30,7 +30,7 @@ func (a *aside) run() {
 	returned := true
 	defer func() {
 		if !returned {
-			a.d.Log("Error: a signal handler: %v", errGoexit)
+			a.d.Logf("Error: a signal handler: %v", errGoexit)
 			go a.run()
 		}
 	}()
@@ -54,7 +54,7 @@ func (a *aside) do(f func()) {
 	select {
 	case a.todo <- f:
 	default:
-		a.d.Log("Error: %d signal handlers wait already: one is dropped. Does one of them hang?", asideDepth)
+		a.d.Logf("Error: %d signal handlers wait already: one is dropped. Does one of them hang?", asideDepth)
 	}
 }
 

@@ -42,7 +42,7 @@ func BenchmarkDrift(b *testing.B) {
 	for range b.N {
 		var late []time.Duration
 		var first time.Time
-		d := core.New("bench", quiet(), core.Every(interval), core.OnMissed(core.Skip),
+		d := core.New("bench", quiet(), core.Every(interval), core.MissedTicks(core.Skip),
 			core.Execute(func(_ context.Context, d *core.Daemon) error {
 				now, n := time.Now(), d.Iteration()-1+d.Stats().Missed
 				if n == 0 {
@@ -120,9 +120,9 @@ func BenchmarkLog(b *testing.B) {
 	b.Run("daemon", func(b *testing.B) {
 		n := 0
 		d := core.New("bench", quiet(),
-			core.WithLogFile(core.Fixed(filepath.Join(b.TempDir(), "log"))),
+			core.WithLog(core.Fixed(filepath.Join(b.TempDir(), "log"))),
 			core.Execute(func(_ context.Context, d *core.Daemon) error {
-				d.Log("fetched %d rows of %s", n, "orders")
+				d.Logf("fetched %d rows of %s", n, "orders")
 				if n++; n == b.N {
 					d.Stop("enough")
 				}

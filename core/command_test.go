@@ -23,10 +23,10 @@ func TestPrintingFlagsTouchNothing(t *testing.T) {
 		"--instructions": "The lock file:/run/poller.lock must be usable",
 	} {
 		t.Run(args, func(t *testing.T) {
-			play(t, equipped(core.Version("1.4"), core.Install("Create /var/log, writable by the daemon's user")), daemontest.Scenario{
+			play(t, equipped(core.Version("1.4"), core.InstallNote("Create /var/log, writable by the daemon's user")), daemontest.Scenario{
 				Args:    args,
 				Execute: daemontest.Instantly(),
-				Want:    append(untouched(), daemontest.Exit(0), daemontest.Prints(text)),
+				Want:    append(untouched(), daemontest.Exit(0), daemontest.Stdout(text)),
 			})
 		})
 	}
@@ -61,7 +61,7 @@ func TestABadCommandLineIsRefusedInOneLine(t *testing.T) {
 				Args:    args,
 				Execute: daemontest.Instantly(),
 				Files:   map[string]string{"garbage.pid": "who am I\n", "empty.pid": "", "foreign.pid": "4711\n"},
-				Want:    append(untouched(), daemontest.Exit(1), daemontest.Complains(says), complainsInOneLine()),
+				Want:    append(untouched(), daemontest.Exit(1), daemontest.Stderr(says), complainsInOneLine()),
 			})
 		})
 	}
@@ -88,7 +88,7 @@ func TestAUsersFlagsReachConfigure(t *testing.T) {
 		Args:    "--every=-4s",
 		Execute: daemontest.Instantly(),
 		Want: daemontest.Want{
-			daemontest.Exit(1), daemontest.Complains("poller: --every: interval -4s (core.Every) is negative"), complainsInOneLine(),
+			daemontest.Exit(1), daemontest.Stderr("poller: --every: interval -4s (core.Every) is negative"), complainsInOneLine(),
 		},
 	})
 }
@@ -99,7 +99,7 @@ func TestVerboseAlsoWritesToStandardOutput(t *testing.T) {
 	const line = "[2026-01-01 00:00:01] 100 Shutting Down: SIGTERM\n"
 	for _, c := range []struct {
 		args    string
-		declare daemontest.Declare
+		declare daemontest.NewFunc
 		prints  bool
 	}{
 		{"", equipped(), false},
@@ -113,7 +113,7 @@ func TestVerboseAlsoWritesToStandardOutput(t *testing.T) {
 			Steps:   daemontest.Steps{stopAt(1.5)},
 			Want: daemontest.Want{
 				daemontest.Exit(0),
-				daemontest.That("the log on standard output or not", func(r *daemontest.Result) error {
+				daemontest.Check("the log on standard output or not", func(r *daemontest.Result) error {
 					if out := r.World().Stdout(); (out != "") != c.prints {
 						return fmt.Errorf("it is %q", out)
 					}
@@ -126,7 +126,7 @@ func TestVerboseAlsoWritesToStandardOutput(t *testing.T) {
 		Args:    "-v",
 		Execute: daemontest.Instantly(),
 		Steps:   daemontest.Steps{stopAt(1.5)},
-		Want:    daemontest.Want{daemontest.Prints(line), daemontest.FileContains(logPath, line)},
+		Want:    daemontest.Want{daemontest.Stdout(line), daemontest.FileContains(logPath, line)},
 	})
 }
 
@@ -145,7 +145,7 @@ func TestSendStopWaitsForTheEnd(t *testing.T) {
 			})),
 		},
 		Want: daemontest.Want{
-			daemontest.Exit(0), endsAt(6), daemontest.Exits(args, 0), daemontest.Prints("poller: PID 100 has stopped\n"),
+			daemontest.Exit(0), endsAt(6), daemontest.ExitOf(args, 0), daemontest.Stdout("poller: PID 100 has stopped\n"),
 			daemontest.NoFile(pidPath),
 		},
 	})
@@ -159,8 +159,8 @@ func TestSendRestartTellsTheRestart(t *testing.T) {
 		Execute: daemontest.Takes(300 * time.Millisecond),
 		Steps:   daemontest.Steps{at(2.1, daemontest.Command(args)), stopAt(4.5)},
 		Want: daemontest.Want{
-			daemontest.Exit(0), daemontest.Restarts(1), startsAt(0, 1, 2, 3, 4), daemontest.Exits(args, 0),
-			daemontest.Prints("poller: PID 100 has restarted in place (restart 1)\n"),
+			daemontest.Exit(0), daemontest.Restarts(1), startsAt(0, 1, 2, 3, 4), daemontest.ExitOf(args, 0),
+			daemontest.Stdout("poller: PID 100 has restarted in place (restart 1)\n"),
 		},
 	})
 }
@@ -175,8 +175,8 @@ func TestSendRestartTellsARefusal(t *testing.T) {
 			at(1.5, daemontest.BreakBinary(errors.New("it has a typo"))), at(1.5, daemontest.Command(args)), stopAt(3.5),
 		},
 		Want: daemontest.Want{
-			daemontest.Exit(0), daemontest.Restarts(0), daemontest.Exits(args, 1),
-			daemontest.Complains("Restart Refused"), daemontest.Complains("it has a typo"),
+			daemontest.Exit(0), daemontest.Restarts(0), daemontest.ExitOf(args, 1),
+			daemontest.Stderr("Restart Refused"), daemontest.Stderr("it has a typo"),
 		},
 	})
 }
@@ -189,8 +189,8 @@ func TestSendRestartTellsAFailedExec(t *testing.T) {
 		Execute: daemontest.Instantly(),
 		Steps:   daemontest.Steps{at(1.5, daemontest.LoseBinary()), at(1.5, daemontest.Command(args)), stopAt(3.5)},
 		Want: daemontest.Want{
-			daemontest.Exit(0), daemontest.Restarts(0), startsAt(0, 1, 2, 3), daemontest.Exits(args, 1),
-			daemontest.Complains("the restart failed"),
+			daemontest.Exit(0), daemontest.Restarts(0), startsAt(0, 1, 2, 3), daemontest.ExitOf(args, 1),
+			daemontest.Stderr("the restart failed"),
 		},
 	})
 }
@@ -208,8 +208,8 @@ func TestSendRestartTellsWhenTheNextImageEnds(t *testing.T) {
 		Execute: daemontest.Instantly(),
 		Steps:   daemontest.Steps{at(1.5, daemontest.Command(args))},
 		Want: daemontest.Want{
-			daemontest.Exit(1), daemontest.Restarts(1), daemontest.Exits(args, 1),
-			daemontest.Complains("-s restart: PID 100 was signalled; it ended without an answer; its log tells more"),
+			daemontest.Exit(1), daemontest.Restarts(1), daemontest.ExitOf(args, 1),
+			daemontest.Stderr("-s restart: PID 100 was signalled; it ended without an answer; its log tells more"),
 			daemontest.LockReleased(), daemontest.NoFile(pidPath),
 		},
 	})
@@ -223,8 +223,8 @@ func TestSendDumpPrintsTheDump(t *testing.T) {
 		Execute: daemontest.Instantly().HangsAt(2),
 		Steps:   daemontest.Steps{at(7, daemontest.Command(args)), stopAt(8)},
 		Want: daemontest.Want{
-			daemontest.Exit(1), daemontest.Exits(args, 0), daemontest.Prints("poller: Dump of poller, PID 100 on testhost\n"),
-			daemontest.Prints("State:             executing\n"), daemontest.Prints("Iterations:        2\n"),
+			daemontest.Exit(1), daemontest.ExitOf(args, 0), daemontest.Stdout("poller: Dump of poller, PID 100 on testhost\n"),
+			daemontest.Stdout("State:             executing\n"), daemontest.Stdout("Iterations:        2\n"),
 		},
 	})
 }
@@ -241,7 +241,7 @@ func TestSendGivesUpOnAStoppedDaemon(t *testing.T) {
 				Args:    "-p poller.pid",
 				Execute: daemontest.Instantly(),
 				Steps:   daemontest.Steps{at(1.5, halt), at(2, daemontest.Command(args)), at(60, kill)},
-				Want:    daemontest.Want{daemontest.Killed(), daemontest.Exits(args, 1), daemontest.Complains(says)},
+				Want:    daemontest.Want{daemontest.Killed(), daemontest.ExitOf(args, 1), daemontest.Stderr(says)},
 			})
 		})
 	}

@@ -150,7 +150,7 @@ func (d *Daemon) refuse(message string) int {
 func (d *Daemon) reportStart(r forker.Report) {
 	d.report.Do(func() {
 		if err := d.host.Processes.Report(r); err != nil {
-			d.Log("Warning: could not report the start to the launcher: %v", err)
+			d.Logf("Warning: could not report the start to the launcher: %v", err)
 		}
 	})
 }
@@ -179,9 +179,9 @@ func (d *Daemon) Interval() time.Duration {
 // Restarts is how often the process has restarted in place.
 func (d *Daemon) Restarts() int64 { return d.past.count() }
 
-// Token is the fencing token of the lock: it grows with each new owner, and a
+// FencingToken is the fencing token of the lock: it grows with each new owner, and a
 // restart in place keeps it. 0 means that there is none.
-func (d *Daemon) Token() uint64 { return d.token.Load() }
+func (d *Daemon) FencingToken() uint64 { return d.token.Load() }
 
 // Path resolves a relative path against the folder in which the command was
 // typed, which is what people mean by it, whatever the working directory is
@@ -205,21 +205,21 @@ func (d *Daemon) Restart(cause string) {
 	d.mail.post(event{kind: RestartAsked, cause: cause})
 }
 
-// Log writes a message to the log, formatted as by fmt.Sprintf.
-func (d *Daemon) Log(format string, args ...any) { d.log.printf(format, args...) }
+// Logf writes a message to the log, formatted as by fmt.Sprintf.
+func (d *Daemon) Logf(format string, args ...any) { d.log.printf(format, args...) }
 
 // Logger writes to the same log. Its attributes follow the message as
 // key=value; with WithJSONLog they are members of the object.
 func (d *Daemon) Logger() *slog.Logger { return slog.New(d.log.handler()) }
 
-// Alert logs a message and mails it to the alert list.
-func (d *Daemon) Alert(format string, args ...any) {
+// Alertf logs a message and mails it to the alert list.
+func (d *Daemon) Alertf(format string, args ...any) {
 	d.alert(subjectAlert, fmt.Sprintf(format, args...))
 }
 
-// Fatal ends the iteration with a fatal error, from whatever depth of Execute,
+// Fatalf ends the iteration with a fatal error, from whatever depth of Execute,
 // Setup or Teardown it is called; in another goroutine it crashes the program.
-func (d *Daemon) Fatal(format string, args ...any) {
+func (d *Daemon) Fatalf(format string, args ...any) {
 	panic(fatal{fmt.Errorf(format, args...)})
 }
 

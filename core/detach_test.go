@@ -38,7 +38,7 @@ func TestTheLauncherReturnsWhenTheDaemonIsReady(t *testing.T) {
 		Execute: daemontest.Instantly(),
 		Steps:   daemontest.Steps{at(2.9, printed("")), at(3.1, printed("poller: running as PID 101\n")), stopAt(5.5)},
 		Want: daemontest.Want{
-			daemontest.Exits("-d -p poller.pid", 0), startsAt(3, 4, 5), daemontest.Exit(0), daemontest.NoFile(pidPath),
+			daemontest.ExitOf("-d -p poller.pid", 0), startsAt(3, 4, 5), daemontest.Exit(0), daemontest.NoFile(pidPath),
 		},
 	})
 }
@@ -54,8 +54,8 @@ func TestTheLauncherTellsAFailedStart(t *testing.T) {
 		says   string
 	}{
 		{"setup", core.Setup(broken), nil, "setup: no route to database"},
-		{"check", core.Check(broken), nil, "poller: no route to database"},
-		{"option", core.Tolerate(0), nil, "core.Tolerate(0): give at least 1"},
+		{"check", core.CheckEnvironment(broken), nil, "poller: no route to database"},
+		{"option", core.MaxConsecutiveFailures(0), nil, "core.MaxConsecutiveFailures(0): give at least 1"},
 		{"PID file", nil, map[string]error{pidPath: syscall.EACCES}, "PID file: permission denied"},
 		{"log", nil, map[string]error{logPath: syscall.EISDIR}, "log file: is a directory"},
 	} {
@@ -65,8 +65,8 @@ func TestTheLauncherTellsAFailedStart(t *testing.T) {
 				Execute: daemontest.Instantly(),
 				Deny:    c.deny,
 				Want: daemontest.Want{
-					daemontest.Exits("-d -p poller.pid", 1), daemontest.Exit(1), daemontest.Iterations(0),
-					daemontest.Complains(c.says), complainsInOneLine(), printsNothing(),
+					daemontest.ExitOf("-d -p poller.pid", 1), daemontest.Exit(1), daemontest.Iterations(0),
+					daemontest.Stderr(c.says), complainsInOneLine(), printsNothing(),
 					daemontest.NoFile(pidPath), daemontest.LockReleased(),
 				},
 			})
@@ -75,7 +75,7 @@ func TestTheLauncherTellsAFailedStart(t *testing.T) {
 }
 
 func printsNothing() daemontest.Expectation {
-	return daemontest.That("nothing on standard output", func(r *daemontest.Result) error {
+	return daemontest.Check("nothing on standard output", func(r *daemontest.Result) error {
 		if out := r.World().Stdout(); out != "" {
 			return fmt.Errorf("it is %q", out)
 		}
@@ -97,7 +97,7 @@ func TestTheLauncherTellsAnEndDuringTheStart(t *testing.T) {
 			Execute: daemontest.Instantly(),
 			Steps:   daemontest.Steps{at(2, c.action)},
 			Want: daemontest.Want{
-				daemontest.Exits("-d -p poller.pid", 1), daemontest.Complains(c.says), printsNothing(), daemontest.Iterations(0),
+				daemontest.ExitOf("-d -p poller.pid", 1), daemontest.Stderr(c.says), printsNothing(), daemontest.Iterations(0),
 			},
 		})
 	}
@@ -111,7 +111,7 @@ func TestVerboseIsIgnoredWhenDetached(t *testing.T) {
 		Steps:   daemontest.Steps{at(1, printed("poller: running as PID 101\n")), stopAt(1.5)},
 		Want: daemontest.Want{
 			daemontest.Exit(0), daemontest.FileContains(logPath, "Shutdown Complete"),
-			daemontest.That("nothing more on standard output", func(r *daemontest.Result) error {
+			daemontest.Check("nothing more on standard output", func(r *daemontest.Result) error {
 				if out := r.World().Stdout(); strings.Count(out, "\n") != 1 {
 					return fmt.Errorf("it is %q", out)
 				}
@@ -128,7 +128,7 @@ func TestTheLauncherWarnsOfALogThatGoesNowhere(t *testing.T) {
 		Args:    "-d",
 		Execute: daemontest.Instantly(),
 		Steps:   daemontest.Steps{stopAt(1.5)},
-		Want:    daemontest.Want{daemontest.Exit(0), daemontest.Prints("poller: there is no log file: what it logs goes nowhere\n")},
+		Want:    daemontest.Want{daemontest.Exit(0), daemontest.Stdout("poller: there is no log file: what it logs goes nowhere\n")},
 	})
 }
 
@@ -159,7 +159,7 @@ func TestADeletedPIDFileIsRestored(t *testing.T) {
 		},
 		Want: daemontest.Want{
 			daemontest.LogsTimes("Warning: PID file /world/poller.pid was gone: it has been written again", 2),
-			daemontest.Exits(stop, 0), daemontest.Exit(0), daemontest.NoFile(pidPath),
+			daemontest.ExitOf(stop, 0), daemontest.Exit(0), daemontest.NoFile(pidPath),
 		},
 	})
 }
@@ -185,13 +185,13 @@ func TestAClaimedPIDFileIsRefused(t *testing.T) {
 		Execute: daemontest.Instantly(),
 		Steps:   daemontest.Steps{at(1.5, daemontest.Command("-p ./poller.pid")), stopAt(3.5)},
 		Want: daemontest.Want{
-			daemontest.Exits("-p ./poller.pid", 1), daemontest.Complains((&forker.ClaimedError{Path: "/world/poller.pid", PID: 100}).Error()),
+			daemontest.ExitOf("-p ./poller.pid", 1), daemontest.Stderr((&forker.ClaimedError{Path: "/world/poller.pid", PID: 100}).Error()),
 			daemontest.Exit(0), daemontest.Iterations(4),
 		},
 	})
 }
 
-// After SIGKILL at any moment the next start just works: the PID file and the
+// FixedDelay SIGKILL at any moment the next start just works: the PID file and the
 // lock of a dead process keep nobody out.
 func TestTheNextStartAfterSIGKILLJustWorks(t *testing.T) {
 	play(t, equipped(), daemontest.Scenario{
@@ -201,8 +201,8 @@ func TestTheNextStartAfterSIGKILLJustWorks(t *testing.T) {
 			at(1.2, kill), at(1.3, daemontest.Command("-p  poller.pid")), at(3, daemontest.Command("-s stop -p poller.pid")),
 		},
 		Want: daemontest.Want{
-			daemontest.Killed(), startsAt(0, 1, 1.3, 2.3), daemontest.Exits("-s stop -p poller.pid", 0),
-			daemontest.Prints("poller: PID 101 has stopped"), daemontest.NoFile(pidPath), daemontest.LockReleased(),
+			daemontest.Killed(), startsAt(0, 1, 1.3, 2.3), daemontest.ExitOf("-s stop -p poller.pid", 0),
+			daemontest.Stdout("poller: PID 101 has stopped"), daemontest.NoFile(pidPath), daemontest.LockReleased(),
 		},
 	})
 }

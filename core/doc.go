@@ -15,14 +15,14 @@
 //   - Ticks stand on an absolute grid of the monotonic clock. No error
 //     accumulates, iterations never overlap, and a step of the wall clock
 //     moves nothing. A tick that is missed is counted, and never made up for
-//     by a burst unless [OnMissed] asks for it.
+//     by a burst unless [MissedTicks] asks for it.
 //   - Nothing is touched before everything was checked: all environment errors
 //     are told together, and a daemon that finds its lock held leaves no trace.
 //   - SIGHUP restarts in place: same PID, a new image of the binary, the lock
 //     never free for an instant, grid and counters carried over. The new
 //     binary is tried first; one that would not start is refused, and the old
 //     one keeps running.
-//   - SIGTERM lets the iteration finish; a second one, or [ShutdownLimit],
+//   - SIGTERM lets the iteration finish; a second one, or [ShutdownTimeout],
 //     forces. A hung Execute blocks neither that nor a dump by SIGUSR1.
 //   - The exit status and the last line of the log always agree.
 //
@@ -36,7 +36,7 @@
 //  4. The PID file is written and the log opened.
 //  5. Plugins are set up, then the daemon ([Setup]); readiness is reported to
 //     whoever launched it.
-//  6. [Execute] runs at each tick ([Every], [After], [FirstTick]).
+//  6. [Execute] runs at each tick ([Every], [FixedDelay], [FirstTick]).
 //  7. What was set up is torn down in reverse, and the daemon exits, or the
 //     next image takes its place.
 //

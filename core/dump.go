@@ -108,7 +108,7 @@ func (m *machine) lockState() string {
 	if m.keeper == nil {
 		return "none"
 	}
-	text := fmt.Sprintf("%s, held by this process, token %d", m.set.lock, m.Token())
+	text := fmt.Sprintf("%s, held by this process, token %d", m.set.lock, m.FencingToken())
 	if safe := m.keeper.safe.Load(); safe != 0 {
 		text += fmt.Sprintf(", safe for %s", (time.Duration(safe) - m.host.Clock.Boot()).Round(time.Millisecond))
 	}

@@ -47,7 +47,7 @@ func TestAFatalErrorEndsOrRestarts(t *testing.T) {
 	}
 }
 
-// After a fatal error the daemon backs off for 2 s, counts the ticks that this
+// FixedDelay a fatal error the daemon backs off for 2 s, counts the ticks that this
 // costs, and is back on its grid.
 func TestAFatalErrorBacksOffBeforeTheRestart(t *testing.T) {
 	for _, c := range []struct {
@@ -56,8 +56,8 @@ func TestAFatalErrorBacksOffBeforeTheRestart(t *testing.T) {
 		missed  int64
 	}{
 		{nil, 17.02, 2},
-		{[]core.Option{core.BackOff(0)}, 16, 0},
-		{[]core.Option{core.BackOff(5 * time.Second)}, 20.02, 5},
+		{[]core.Option{core.RestartBackoff(0, 0)}, 16, 0},
+		{[]core.Option{core.RestartBackoff(5*time.Second, 5*time.Second)}, 20.02, 5},
 	} {
 		play(t, equipped(c.options...), daemontest.Scenario{
 			Args:    "-d",
@@ -65,7 +65,7 @@ func TestAFatalErrorBacksOffBeforeTheRestart(t *testing.T) {
 			Steps:   daemontest.Steps{stopAt(21.5)},
 			Want: daemontest.Want{
 				daemontest.Restarts(1), daemontest.MissedTicks(c.missed), daemontest.Exit(0),
-				daemontest.That("the next iteration at its time", func(r *daemontest.Result) error {
+				daemontest.Check("the next iteration at its time", func(r *daemontest.Result) error {
 					if got := r.Starts()[16].Round(time.Millisecond); got != seconds(c.next)[0] {
 						return errors.New(got.String())
 					}
@@ -130,10 +130,10 @@ func TestAPanicIsLoggedWithItsStack(t *testing.T) {
 	})
 }
 
-// Tolerate makes only the n-th failure in a row fatal; a success in between
+// MaxConsecutiveFailures makes only the n-th failure in a row fatal; a success in between
 // begins the count anew.
 func TestToleratedFailuresAreAlertedAndNotFatal(t *testing.T) {
-	play(t, equipped(core.Tolerate(3)), daemontest.Scenario{
+	play(t, equipped(core.MaxConsecutiveFailures(3)), daemontest.Scenario{
 		Execute: daemontest.Instantly().FailsAt(2, errBoom).FailsAt(3, errBoom).FailsAt(5, errBoom).FailsAt(6, errBoom).FailsAt(7, errBoom),
 		Want: daemontest.Want{
 			daemontest.Exit(1), startsAt(0, 1, 2, 3, 4, 5, 6), daemontest.Failures(5), daemontest.Mails(5),
@@ -146,13 +146,13 @@ func TestToleratedFailuresAreAlertedAndNotFatal(t *testing.T) {
 // functions run.
 func TestFatalEndsTheIteration(t *testing.T) {
 	deep := func(d *core.Daemon) {
-		defer d.Log("deferred")
-		d.Fatal("row %d is broken", 7)
+		defer d.Logf("deferred")
+		d.Fatalf("row %d is broken", 7)
 	}
 	play(t, equipped(), daemontest.Scenario{
 		Execute: daemontest.Does(func(_ context.Context, d *core.Daemon) error {
 			deep(d)
-			d.Log("not reached")
+			d.Logf("not reached")
 			return nil
 		}),
 		Want: daemontest.Want{
@@ -187,7 +187,7 @@ func TestSIGTERMEndsTheBackOff(t *testing.T) {
 
 // A lease that is lost during the back-off: the next image must win it anew.
 func TestALeaseMayBeLostDuringTheBackOff(t *testing.T) {
-	play(t, leased(core.BackOff(10*time.Second)), daemontest.Scenario{
+	play(t, leased(core.RestartBackoff(10*time.Second, 10*time.Second)), daemontest.Scenario{
 		Args:    "-d",
 		Execute: daemontest.Instantly().FailsAt(16, errBoom),
 		Steps:   daemontest.Steps{at(16, daemontest.FreeLock(leaseURL)), stopAt(30.5)},
@@ -197,7 +197,7 @@ func TestALeaseMayBeLostDuringTheBackOff(t *testing.T) {
 
 // A long back-off keeps its lease.
 func TestALongBackOffKeepsItsLease(t *testing.T) {
-	play(t, leased(core.BackOff(10*time.Second)), daemontest.Scenario{
+	play(t, leased(core.RestartBackoff(10*time.Second, 10*time.Second)), daemontest.Scenario{
 		Args:    "-d",
 		Execute: daemontest.Instantly().FailsAt(16, errBoom),
 		Steps:   daemontest.Steps{stopAt(30.5)},
@@ -221,7 +221,7 @@ func TestAFailureWhileDrainingIsTold(t *testing.T) {
 // An iteration that runs for longer than its limit has all stacks dumped, is
 // alerted, and the daemon restarts although Execute never returns.
 func TestTheTimeLimitRestartsAHungDaemon(t *testing.T) {
-	play(t, equipped(core.Every(10*time.Second), core.TimeLimit(3*time.Second)), daemontest.Scenario{
+	play(t, equipped(core.Every(10*time.Second), core.IterationTimeout(3*time.Second)), daemontest.Scenario{
 		Args:    "-d -p poller.pid",
 		Execute: daemontest.Takes(time.Second).HangsAt(3),
 		Steps:   daemontest.Steps{stopAt(45)},
@@ -236,9 +236,9 @@ func TestTheTimeLimitRestartsAHungDaemon(t *testing.T) {
 
 // An iteration that heeds its context is not left behind at its limit.
 func TestTheTimeLimitCancelsTheContext(t *testing.T) {
-	play(t, equipped(core.Every(10*time.Second), core.TimeLimit(3*time.Second)), daemontest.Scenario{
+	play(t, equipped(core.Every(10*time.Second), core.IterationTimeout(3*time.Second)), daemontest.Scenario{
 		Args:    "-d",
-		Execute: daemontest.Takes(time.Second).ButNth(3, 9*time.Second),
+		Execute: daemontest.Takes(time.Second).Except(3, 9*time.Second),
 		Steps:   daemontest.Steps{stopAt(45)},
 		Want: daemontest.Want{
 			startsAt(0, 10, 20, 30, 40), daemontest.Restarts(1), daemontest.Failures(1), daemontest.NoLog("left behind"), daemontest.Exit(0),
@@ -253,7 +253,7 @@ func TestTheTimeLimitEndsAForegroundDaemon(t *testing.T) {
 		"heedless": daemontest.Instantly().HangsAt(1), "heedful": daemontest.Takes(9 * time.Second),
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, equipped(core.Every(10*time.Second), core.TimeLimit(3*time.Second)), daemontest.Scenario{
+			play(t, equipped(core.Every(10*time.Second), core.IterationTimeout(3*time.Second)), daemontest.Scenario{
 				Execute: execute,
 				Want: daemontest.Want{
 					daemontest.Exit(1), daemontest.LastLog("Exit status: 1"), daemontest.Restarts(0), daemontest.MailContains("poller Shutdown"),
@@ -266,7 +266,7 @@ func TestTheTimeLimitEndsAForegroundDaemon(t *testing.T) {
 
 // At interval 0 the limit counts for each iteration anew.
 func TestTheTimeLimitAtIntervalZeroIsEachIterations(t *testing.T) {
-	play(t, equipped(core.Every(0), core.TimeLimit(time.Second)), daemontest.Scenario{
+	play(t, equipped(core.Every(0), core.IterationTimeout(time.Second)), daemontest.Scenario{
 		Args:    "-d",
 		Execute: daemontest.Takes(300 * time.Millisecond).HangsAt(20),
 		Steps:   daemontest.Steps{stopAt(15)},
@@ -280,7 +280,7 @@ func TestTooManyHungIterationsAreTheEnd(t *testing.T) {
 	for n := range int64(6) {
 		script = script.HangsAt(n + 3)
 	}
-	play(t, equipped(core.TimeLimit(time.Second)), daemontest.Scenario{
+	play(t, equipped(core.IterationTimeout(time.Second)), daemontest.Scenario{
 		Args: "-d", Execute: script,
 		Want: daemontest.Want{daemontest.Restarts(5), daemontest.Exit(1), daemontest.LastLog("Exit status: 1"), daemontest.LockReleased()},
 	})

@@ -6,60 +6,54 @@ import (
 	"time"
 )
 
-// Event is a moment in a daemon's life that others can listen for with On.
+// Hook is a moment in a daemon's life that others can listen for with On.
 //
 // Init, PreExecute, PostExecute, Idle, Error, Restart and Shutdown handlers
 // run in the course of things: what comes next waits for them, and their time
-// counts to the setup, iteration or teardown that they belong to. Signal,
-// Fork and Reap handlers run beside the loop, one after the other. A panic in
+// counts to the setup, iteration or teardown that they belong to. Signal handlers
+// run beside the loop, one after the other. A panic in
 // a handler is logged and harms nobody else.
-type Event int
+type Hook int
 
 const (
-	// Init: setup is complete, the loop is about to start; in each image.
-	Init Event = iota
+	// HookInit: setup is complete, the loop is about to start; in each image.
+	HookInit Hook = iota
 
-	// PreExecute: an iteration is about to call Execute.
-	PreExecute
+	// HookPreExecute: an iteration is about to call Execute.
+	HookPreExecute
 
-	// PostExecute: Execute has returned, Moment.Took and Moment.Err tell how.
-	PostExecute
+	// HookPostExecute: Execute has returned, HookInfo.Took and HookInfo.Err tell how.
+	HookPostExecute
 
-	// Idle: the iteration is over and there is time left before the next tick.
-	// A handler may use it for work that can wait, up to Moment.Left.
-	Idle
+	// HookIdle: the iteration is over and there is time left before the next tick.
+	// A handler may use it for work that can wait, up to HookInfo.Left.
+	HookIdle
 
-	// Error: Execute returned an error or panicked: Moment.Err.
-	Error
+	// HookError: Execute returned an error or panicked: HookInfo.Err.
+	HookError
 
-	// Signal: a signal arrived: Moment.Signal.
-	Signal
+	// HookSignal: a signal arrived: HookInfo.Signal.
+	HookSignal
 
-	// Fork: a child process started.
-	Fork
+	// HookRestart: teardown begins because another image is to follow.
+	HookRestart
 
-	// Reap: a child process ended.
-	Reap
-
-	// Restart: teardown begins because another image is to follow.
-	Restart
-
-	// Shutdown: teardown begins because the daemon ends.
-	Shutdown
+	// HookShutdown: teardown begins because the daemon ends.
+	HookShutdown
 )
 
 // String is the event's name.
-func (e Event) String() string {
+func (e Hook) String() string {
 	return [...]string{
 		"init", "pre-execute", "post-execute", "idle", "error",
-		"signal", "fork", "reap", "restart", "shutdown",
+		"signal", "restart", "shutdown",
 	}[e]
 }
 
-// Moment is what a handler is told.
-type Moment struct {
-	// Event is what happened.
-	Event Event
+// HookInfo is what a handler is told.
+type HookInfo struct {
+	// Hook is what happened.
+	Hook Hook
 
 	// Iteration is the number of the current or latest iteration.
 	Iteration int64
@@ -82,12 +76,12 @@ type Moment struct {
 }
 
 // Handler is called when an event happens.
-type Handler func(ctx context.Context, d *Daemon, m Moment)
+type Handler func(ctx context.Context, d *Daemon, m HookInfo)
 
-// tell runs the handlers of m.Event in this goroutine.
-func (d *Daemon) tell(ctx context.Context, m Moment) {
-	for _, h := range d.set.handlers[m.Event] {
-		d.guard("handler of "+m.Event.String(), func() error {
+// tell runs the handlers of m.Hook in this goroutine.
+func (d *Daemon) tell(ctx context.Context, m HookInfo) {
+	for _, h := range d.set.handlers[m.Hook] {
+		d.guard("handler of "+m.Hook.String(), func() error {
 			h(ctx, d, m)
 			return nil
 		})
@@ -97,6 +91,6 @@ func (d *Daemon) tell(ctx context.Context, m Moment) {
 // guard runs f and logs what it returns or panics with.
 func (d *Daemon) guard(what string, f func() error) {
 	if err := recovered(f); err != nil {
-		d.Log("Error: %s: %s", what, describe(err))
+		d.Logf("Error: %s: %s", what, describe(err))
 	}
 }

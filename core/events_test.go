@@ -10,8 +10,8 @@ import (
 	"github.com/evertick/evertick/daemontest"
 )
 
-var allEvents = []core.Event{
-	core.Init, core.PreExecute, core.PostExecute, core.Idle, core.Error, core.Signal, core.Restart, core.Shutdown,
+var allEvents = []core.Hook{
+	core.HookInit, core.HookPreExecute, core.HookPostExecute, core.HookIdle, core.HookError, core.HookSignal, core.HookRestart, core.HookShutdown,
 }
 
 // onAll lets h handle every event.
@@ -24,28 +24,28 @@ func onAll(h core.Handler) []core.Option {
 }
 
 // logEvent logs an event with what it tells, so that done can look at it.
-func logEvent(_ context.Context, d *core.Daemon, m core.Moment) {
-	text := fmt.Sprintf("%s %d", m.Event, m.Iteration)
-	switch m.Event {
-	case core.PostExecute:
+func logEvent(_ context.Context, d *core.Daemon, m core.HookInfo) {
+	text := fmt.Sprintf("%s %d", m.Hook, m.Iteration)
+	switch m.Hook {
+	case core.HookPostExecute:
 		text += fmt.Sprintf(" took %s err %v", m.Took, m.Err)
-	case core.Idle:
+	case core.HookIdle:
 		text += fmt.Sprintf(" left %s", m.Left)
-	case core.Error:
+	case core.HookError:
 		text += fmt.Sprintf(" err %v", m.Err)
-	case core.Signal:
+	case core.HookSignal:
 		text += fmt.Sprintf(" %v", m.Signal)
-	case core.Restart, core.Shutdown:
+	case core.HookRestart, core.HookShutdown:
 		text += " cause " + m.Cause
 	default:
 	}
-	d.Log("doing %s", text)
+	d.Logf("doing %s", text)
 }
 
 // Events come in their order, and tell what belongs to them.
 func TestEventsComeInTheirOrder(t *testing.T) {
-	play(t, equipped(append(onAll(logEvent), core.Tolerate(2), core.Setup(does("setup")), core.Teardown(does("teardown")))...), daemontest.Scenario{
-		Execute: daemontest.Takes(200*time.Millisecond).FailsAt(2, errBoom).ButNth(3, time.Second),
+	play(t, equipped(append(onAll(logEvent), core.MaxConsecutiveFailures(2), core.Setup(does("setup")), core.Teardown(does("teardown")))...), daemontest.Scenario{
+		Execute: daemontest.Takes(200*time.Millisecond).FailsAt(2, errBoom).Except(3, time.Second),
 		Steps:   daemontest.Steps{at(1.5, usr1), at(3.5, hup), stopAt(4.1)},
 		Want: daemontest.Want{
 			daemontest.Exit(0), daemontest.Restarts(1), done(
@@ -67,8 +67,8 @@ func TestEventsComeInTheirOrder(t *testing.T) {
 // A handler that panics is logged and harms nobody else: neither the other
 // handlers nor the daemon.
 func TestAPanickingHandlerHarmsNobody(t *testing.T) {
-	panics := func(_ context.Context, _ *core.Daemon, m core.Moment) { panic("argh in " + m.Event.String()) }
-	options := append(onAll(panics), onAll(func(_ context.Context, d *core.Daemon, m core.Moment) { d.Log("doing %s", m.Event) })...)
+	panics := func(_ context.Context, _ *core.Daemon, m core.HookInfo) { panic("argh in " + m.Hook.String()) }
+	options := append(onAll(panics), onAll(func(_ context.Context, d *core.Daemon, m core.HookInfo) { d.Logf("doing %s", m.Hook) })...)
 	want := daemontest.Want{
 		daemontest.Exit(0), startsAt(0, 1, 2), daemontest.Restarts(1), daemontest.LockReleased(),
 		done("init", "pre-execute", "error", "post-execute", "idle", "signal", "restart",
@@ -77,7 +77,7 @@ func TestAPanickingHandlerHarmsNobody(t *testing.T) {
 	for _, e := range allEvents {
 		want = append(want, daemontest.Logs(fmt.Sprintf("Error: handler of %s: panic: argh in %s", e, e)))
 	}
-	play(t, equipped(append(options, core.Tolerate(2))...), daemontest.Scenario{
+	play(t, equipped(append(options, core.MaxConsecutiveFailures(2))...), daemontest.Scenario{
 		Execute: daemontest.Instantly().FailsAt(1, errBoom),
 		Steps:   daemontest.Steps{at(0.5, hup), stopAt(2.5)},
 		Want:    want,
@@ -86,9 +86,9 @@ func TestAPanickingHandlerHarmsNobody(t *testing.T) {
 
 // The end waits for the handlers of signals that have come before.
 func TestTheEndWaitsForSignalHandlers(t *testing.T) {
-	slow := core.On(core.Signal, func(_ context.Context, d *core.Daemon, m core.Moment) {
+	slow := core.On(core.HookSignal, func(_ context.Context, d *core.Daemon, m core.HookInfo) {
 		time.Sleep(500 * time.Millisecond)
-		d.Log("doing %v", m.Signal)
+		d.Logf("doing %v", m.Signal)
 	})
 	play(t, equipped(slow, core.Teardown(does("teardown"))), daemontest.Scenario{
 		Execute: daemontest.Instantly(),
@@ -100,7 +100,7 @@ func TestTheEndWaitsForSignalHandlers(t *testing.T) {
 // Handlers are given the context of their setup or iteration, which a forced
 // stop cancels.
 func TestAHungHandlerIsForcedAsExecuteIs(t *testing.T) {
-	play(t, equipped(core.On(core.PreExecute, func(ctx context.Context, d *core.Daemon, _ core.Moment) { <-ctx.Done() })), daemontest.Scenario{
+	play(t, equipped(core.On(core.HookPreExecute, func(ctx context.Context, d *core.Daemon, _ core.HookInfo) { <-ctx.Done() })), daemontest.Scenario{
 		Execute: daemontest.Instantly(),
 		Steps:   daemontest.Steps{stopAt(1), stopAt(2)},
 		Want:    daemontest.Want{daemontest.Exit(1), endsAt(2), daemontest.Logs("Forced: SIGTERM once more")},

@@ -188,11 +188,11 @@ func (s systemd) Notify(state string) error {
 	return err
 }
 
-// ScratchPath is a path for name that works for any user on a machine that
+// RuntimePath is a path for name that works for any user on a machine that
 // nobody has prepared: in the user's run-time folder where there is one, else
 // in the folder for temporary files, with the user's number in front. A daemon
 // that is installed in earnest should rather say where its files are.
-func ScratchPath(name string) string {
+func RuntimePath(name string) string {
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
 		if info, err := os.Stat(dir); err == nil && info.IsDir() {
 			return filepath.Join(dir, name)

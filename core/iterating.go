@@ -32,7 +32,7 @@ func (m *machine) onTick(e event) State {
 	if missed > 0 {
 		m.madeUp = now
 		m.account.count(&m.account.missed, missed)
-		m.Log("Warning: Missed %d Ticks. The process was stopped or suspended, or restarted slowly.", missed)
+		m.Logf("Warning: Missed %d Ticks. The process was stopped or suspended, or restarted slowly.", missed)
 	}
 	if !run {
 		m.aim()
@@ -86,7 +86,7 @@ func (m *machine) settle(e event) {
 		m.account.count(&m.account.overruns, 1)
 		m.alert(subjectAlert, fmt.Sprintf("Run Loop Taking Too Long. Duration: %s Interval: %s", round(e.took), interval))
 	case e.took > interval*9/10:
-		m.Log("Warning: Run Loop Near Max Allowed Duration. Duration: %s Interval: %s", round(e.took), interval)
+		m.Logf("Warning: Run Loop Near Max Allowed Duration. Duration: %s Interval: %s", round(e.took), interval)
 	}
 }
 
@@ -126,10 +126,10 @@ func (m *machine) onHousekeeping(event) State {
 	if m.pid != nil {
 		restored, err := m.pid.Restore()
 		if err != nil && !m.strange {
-			m.Log("Error: %v", err)
+			m.Logf("Error: %v", err)
 		}
 		if m.strange = err != nil; restored {
-			m.Log("Warning: PID file %s was gone: it has been written again", m.Path(m.cmd.pidFile))
+			m.Logf("Warning: PID file %s was gone: it has been written again", m.Path(m.cmd.pidFile))
 		}
 	}
 	if m.set.restartAbove > 0 && m.autoRestart() {

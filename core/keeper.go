@@ -100,7 +100,7 @@ func (k *keeper) run(ctx context.Context, mail *mailbox) {
 			return
 		case !complained:
 			complained = true
-			k.d.Log("Warning: the lock could not be renewed, and will be tried again: %v", err)
+			k.d.Logf("Warning: the lock could not be renewed, and will be tried again: %v", err)
 		}
 	}
 }
@@ -134,7 +134,7 @@ func (k *keeper) release() {
 	ctx, cancel := clockwork.WithTimeout(context.Background(), k.d.host.Clock, releaseLimit)
 	defer cancel()
 	if err := k.lease.Release(ctx); err != nil {
-		k.d.Log("Error: the lock was not given back: %v", err)
+		k.d.Logf("Error: the lock was not given back: %v", err)
 	}
 }
 

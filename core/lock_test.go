@@ -24,7 +24,7 @@ func TestAHeldLockIsNoErrorAndLeavesNoTrace(t *testing.T) {
 				Execute: daemontest.Instantly(),
 				Held:    []string{lockURL},
 				Want: daemontest.Want{
-					daemontest.Exit(0), daemontest.Exits(args, 0), daemontest.Prints(heldLine + "\n"), daemontest.Iterations(0),
+					daemontest.Exit(0), daemontest.ExitOf(args, 0), daemontest.Stdout(heldLine + "\n"), daemontest.Iterations(0),
 					daemontest.NoFile(pidPath), daemontest.NoFile(logPath), daemontest.Mails(0), daemontest.NoLog("doing setup"),
 				},
 			})
@@ -42,7 +42,7 @@ func TestASecondInstanceHarmsNothingOfTheFirst(t *testing.T) {
 			at(1.1, daemontest.Command(second)), at(1.7, daemontest.Command(second)), at(2, hup), at(2.01, daemontest.Command(second)), stopAt(3.5),
 		},
 		Want: daemontest.Want{
-			daemontest.Exits(second, 0), daemontest.LogsTimes("Shutting Down: Lock Detected.", 3), daemontest.Prints("PID 100 on testhost"),
+			daemontest.ExitOf(second, 0), daemontest.LogsTimes("Shutting Down: Lock Detected.", 3), daemontest.Stdout("PID 100 on testhost"),
 			startsAt(0, 1, 2, 3), daemontest.NoFile("second.pid"), daemontest.Exit(0), daemontest.LockReleased(),
 		},
 	})
@@ -71,7 +71,7 @@ func TestOfTwentyStartersOneBeats(t *testing.T) {
 
 // startsOf wants this many iterations.
 func startsOf(least, most int) daemontest.Expectation {
-	return daemontest.That("one daemon to beat", func(r *daemontest.Result) error {
+	return daemontest.Check("one daemon to beat", func(r *daemontest.Result) error {
 		if n := len(r.Starts()); n < least || n > most {
 			return errors.New(r.Timeline())
 		}
@@ -111,7 +111,7 @@ func TestADetachedStandbyHasStarted(t *testing.T) {
 		Held:    []string{lockURL},
 		Steps:   daemontest.Steps{stopAt(3)},
 		Want: daemontest.Want{
-			daemontest.Exits("-d", 0), daemontest.Prints("poller: running as PID 101\nstanding by: lock file:/run/poller.lock is held"),
+			daemontest.ExitOf("-d", 0), daemontest.Stdout("poller: running as PID 101\nstanding by: lock file:/run/poller.lock is held"),
 			daemontest.Exit(0), daemontest.Iterations(0), endsAt(3),
 		},
 	})
@@ -148,7 +148,7 @@ func TestALockWonWhileStoppingIsGivenBack(t *testing.T) {
 		Steps:   daemontest.Steps{stopAt(0.5)},
 		Want: daemontest.Want{
 			endsAt(1), daemontest.Exit(0), daemontest.Iterations(0),
-			daemontest.That("the lock to be won and given back", func(*daemontest.Result) error {
+			daemontest.Check("the lock to be won and given back", func(*daemontest.Result) error {
 				if _, _, held := store.Holder("slow"); held {
 					return errors.New("it is held")
 				}
@@ -196,7 +196,7 @@ func TestAStandbyOutlivesAnOutage(t *testing.T) {
 // renewed each 0.8 s, and given up 3 s after the last renewal.
 const leaseURL = "memory:poller"
 
-func leased(options ...core.Option) daemontest.Declare {
+func leased(options ...core.Option) daemontest.NewFunc {
 	return equipped(append([]core.Option{core.WithLock(daemontest.Leased(leaseURL, 4*time.Second))}, options...)...)
 }
 
@@ -206,7 +206,7 @@ func TestALeaseIsRenewedDuringALongExecute(t *testing.T) {
 		Execute: daemontest.Takes(30 * time.Second),
 		Steps:   daemontest.Steps{at(10, daemontest.Command("-v")), stopAt(40)},
 		Want: daemontest.Want{
-			daemontest.Iterations(1), daemontest.Exits("-v", 0), daemontest.Prints("Lock Detected"), daemontest.Exit(0), daemontest.LockReleased(),
+			daemontest.Iterations(1), daemontest.ExitOf("-v", 0), daemontest.Stdout("Lock Detected"), daemontest.Exit(0), daemontest.LockReleased(),
 		},
 	})
 }
@@ -232,7 +232,7 @@ func cancelledAt(ctx context.Context, d *core.Daemon) error {
 		return nil
 	}
 	<-ctx.Done()
-	d.Log("cancelled: %v", context.Cause(ctx))
+	d.Logf("cancelled: %v", context.Cause(ctx))
 	return context.Cause(ctx)
 }
 
@@ -287,7 +287,7 @@ func TestAStolenLeaseIsLeftToItsThief(t *testing.T) {
 			Steps:   daemontest.Steps{at(4.5, daemontest.StealLock(leaseURL)), stopAt(8.5)},
 			Want: append(c.want,
 				daemontest.Restarts(1), daemontest.Exit(0), daemontest.LockReleased(), daemontest.NoFile(pidPath),
-				daemontest.That("no iteration after the loss", func(r *daemontest.Result) error {
+				daemontest.Check("no iteration after the loss", func(r *daemontest.Result) error {
 					if starts := r.Starts(); starts[len(starts)-1] > 5100*time.Millisecond {
 						return errors.New("there is one")
 					}
@@ -414,7 +414,7 @@ func TestAStandbyThatCannotStartEnds(t *testing.T) {
 		Held:    []string{lockURL},
 		Steps:   daemontest.Steps{at(2, daemontest.DiskFull(true)), at(2.1, daemontest.FreeLock(lockURL))},
 		Want: daemontest.Want{
-			daemontest.Exit(1), daemontest.Complains("no space left on device"), daemontest.LockReleased(), daemontest.NoFile(pidPath),
+			daemontest.Exit(1), daemontest.Stderr("no space left on device"), daemontest.LockReleased(), daemontest.NoFile(pidPath),
 		},
 	})
 }
@@ -436,7 +436,7 @@ func TestARestartKeepsTheToken(t *testing.T) {
 	play(t, leased(), daemontest.Scenario{
 		Args: "-d",
 		Execute: daemontest.Does(func(_ context.Context, d *core.Daemon) error {
-			d.Log("token %d", d.Token())
+			d.Logf("token %d", d.FencingToken())
 			return nil
 		}),
 		Steps: daemontest.Steps{at(1.5, hup), at(3.5, daemontest.FreeLock(leaseURL)), stopAt(6.5)},

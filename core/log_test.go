@@ -15,7 +15,7 @@ import (
 
 // beat is an Execute that logs its number.
 func beat(_ context.Context, d *core.Daemon) error {
-	d.Log("beat %d", d.Iteration())
+	d.Logf("beat %d", d.Iteration())
 	return nil
 }
 
@@ -30,7 +30,7 @@ func says(say func(d *core.Daemon)) daemontest.Script {
 
 // beatsIn wants exactly these beats in a file, in this order.
 func beatsIn(path string, numbers ...int) daemontest.Expectation {
-	return daemontest.That("beats in "+path, func(r *daemontest.Result) error {
+	return daemontest.Check("beats in "+path, func(r *daemontest.Result) error {
 		content, _ := r.World().File(path)
 		var got []int
 		for line := range strings.Lines(content) {
@@ -54,9 +54,9 @@ func beatsIn(path string, numbers ...int) daemontest.Expectation {
 func TestNoMessageForgesALine(t *testing.T) {
 	play(t, equipped(), daemontest.Scenario{
 		Execute: says(func(d *core.Daemon) {
-			d.Log("first\nsecond\n")
-			d.Log("red \x1b[31m, back \r[2026-01-01 00:00:00] 1 forged, bell \a, nul \x00, bad \xff, right-to-left \u202e, fine é €\t.")
-			d.Log("%s", "100% plain")
+			d.Logf("first\nsecond\n")
+			d.Logf("red \x1b[31m, back \r[2026-01-01 00:00:00] 1 forged, bell \a, nul \x00, bad \xff, right-to-left \u202e, fine é €\t.")
+			d.Logf("%s", "100% plain")
 		}),
 		Want: daemontest.Want{
 			daemontest.FileContains(logPath, "\n[2026-01-01 00:00:00] 100 first\n[2026-01-01 00:00:00] 100 second\n[2026-01-01 00:00:00] 100 red"),
@@ -89,10 +89,10 @@ func TestTheSlogLoggerWritesToTheLog(t *testing.T) {
 func TestAJSONLogIsObjects(t *testing.T) {
 	play(t, equipped(core.WithJSONLog()), daemontest.Scenario{
 		Execute: says(func(d *core.Daemon) {
-			d.Log("two\nlines")
+			d.Logf("two\nlines")
 			d.Logger().Warn("slow", slog.Int("rows", 12))
 		}),
-		Want: daemontest.Want{daemontest.That("JSON", func(r *daemontest.Result) error {
+		Want: daemontest.Want{daemontest.Check("JSON", func(r *daemontest.Result) error {
 			content, _ := r.World().File(logPath)
 			found := map[string]map[string]any{}
 			for line := range strings.Lines(content) {
@@ -115,7 +115,7 @@ func TestAJSONLogIsObjects(t *testing.T) {
 
 // A daily log turns to the next file at midnight, each with its header.
 func TestADailyLogRotatesAtMidnight(t *testing.T) {
-	play(t, equipped(core.WithLogFile(core.Daily("/var/log/poller"))), daemontest.Scenario{
+	play(t, equipped(core.WithLog(core.Daily("/var/log/poller"))), daemontest.Scenario{
 		Start:   time.Date(2026, 11, 23, 23, 59, 58, 0, time.UTC),
 		Execute: daemontest.Does(beat),
 		Steps:   daemontest.Steps{stopAt(4.5)},
@@ -130,7 +130,7 @@ func TestADailyLogRotatesAtMidnight(t *testing.T) {
 // A relative log path means the folder where the command was typed, also after
 // a restart.
 func TestARelativeLogPathMeansWhereTheCommandWasTyped(t *testing.T) {
-	play(t, equipped(core.WithLogFile(core.Fixed("logs/p.log"))), daemontest.Scenario{
+	play(t, equipped(core.WithLog(core.Fixed("logs/p.log"))), daemontest.Scenario{
 		Args:    "-d",
 		Execute: daemontest.Does(beat),
 		Steps:   daemontest.Steps{at(1.5, hup), stopAt(2.5)},
@@ -181,7 +181,7 @@ func TestAFullDiskLosesNoLine(t *testing.T) {
 
 // prints wants standard output to hold text n times.
 func prints(text string, n int) daemontest.Expectation {
-	return daemontest.That(fmt.Sprintf("%d times %q on standard output", n, text), func(r *daemontest.Result) error {
+	return daemontest.Check(fmt.Sprintf("%d times %q on standard output", n, text), func(r *daemontest.Result) error {
 		if got := strings.Count(r.World().Stdout(), text); got != n {
 			return fmt.Errorf("it is there %d times: %q", got, r.World().Stdout())
 		}
@@ -196,7 +196,7 @@ func TestADiskThatStaysFullHarmsNothing(t *testing.T) {
 		Execute: daemontest.Does(beat),
 		Steps:   daemontest.Steps{at(2.5, daemontest.DiskFull(true)), at(3.5, hup), stopAt(6.5)},
 		Want: daemontest.Want{
-			startsAt(0, 1, 2, 3, 4, 5, 6), beatsIn(logPath, 1, 2, 3), daemontest.Prints(" beat 7\n"), daemontest.Prints("Exit status: 0\n"),
+			startsAt(0, 1, 2, 3, 4, 5, 6), beatsIn(logPath, 1, 2, 3), daemontest.Stdout(" beat 7\n"), daemontest.Stdout("Exit status: 0\n"),
 			daemontest.Restarts(1), daemontest.Exit(0),
 		},
 	})
@@ -208,13 +208,13 @@ func TestLinesBeyondWhatIsHeldAreCounted(t *testing.T) {
 	long := strings.Repeat("x", 200_000)
 	play(t, equipped(), daemontest.Scenario{
 		Execute: daemontest.Does(func(_ context.Context, d *core.Daemon) error {
-			d.Log("beat %d %s", d.Iteration(), long)
+			d.Logf("beat %d %s", d.Iteration(), long)
 			return nil
 		}),
 		Steps: daemontest.Steps{at(0.5, daemontest.DiskFull(true)), at(10.5, daemontest.DiskFull(false)), stopAt(12.5)},
 		Want: daemontest.Want{
 			beatsIn(logPath, 1, 2, 3, 4, 5, 6, 12, 13), daemontest.FileContains(logPath, "5 lines went to standard output only."),
-			daemontest.Prints(" beat 11 "),
+			daemontest.Stdout(" beat 11 "),
 		},
 	})
 }

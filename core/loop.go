@@ -15,30 +15,30 @@ import (
 type Missed int
 
 const (
-	// Once makes up for all of them by one iteration that starts at once; the
+	// Coalesce makes up for all of them by one iteration that starts at once; the
 	// grid is met again after it. It is the default.
-	Once Missed = iota
+	Coalesce Missed = iota
 
 	// Skip drops them and waits for the next point of the grid.
 	Skip
 
-	// All makes up for every one, back to back.
-	All
+	// CatchUp makes up for every one, back to back.
+	CatchUp
 )
 
 // First says when the first iteration starts.
 type First int
 
 const (
-	// AtOnce starts it as soon as the daemon is set up. It is the default.
-	AtOnce First = iota
+	// Immediately starts it as soon as the daemon is set up. It is the default.
+	Immediately First = iota
 
 	// AfterInterval starts it one interval later.
 	AfterInterval
 
-	// OnRoundNumbers starts it at the wall clock's next round number: see
+	// AlignedToClock starts it at the wall clock's next round number: see
 	// Aligned.
-	OnRoundNumbers
+	AlignedToClock
 )
 
 type pace int
@@ -74,10 +74,10 @@ type schedule struct {
 func (s *schedule) begin(set *settings, now, wall time.Time) {
 	s.grid = clockwork.Grid{First: now, Interval: set.interval}
 	switch set.first {
-	case AtOnce:
+	case Immediately:
 	case AfterInterval:
 		s.grid.First = now.Add(set.interval)
-	case OnRoundNumbers:
+	case AlignedToClock:
 		s.grid.First = now.Add(clockwork.Aligned(wall, set.interval).Sub(wall))
 	}
 	if set.jitterBy == jitterOfDaemon {
@@ -141,7 +141,7 @@ func (s *schedule) start(now time.Time, woken bool) (missed int64, run bool) {
 	}
 	missed = s.miss(now)
 	switch s.missed {
-	case All:
+	case CatchUp:
 		s.served = s.next
 	case Skip:
 		s.served = last
@@ -166,7 +166,7 @@ func (s *schedule) finish(now time.Time) (missed int64) {
 	last := s.last(now)
 	missed = s.miss(now)
 	switch {
-	case missed == 0 || s.missed == All:
+	case missed == 0 || s.missed == CatchUp:
 		s.aim(s.served + 1)
 	case s.missed == Skip:
 		s.aim(s.last(now.Add(-1)) + 1)

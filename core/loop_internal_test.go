@@ -24,22 +24,22 @@ func TestScheduleAlongAnIteration(t *testing.T) {
 		atEnd      int64
 		due        float64
 	}{
-		{"on time", Once, 10, 13, false, true, 0, 0, 20},
-		{"a little late", Once, 12, 13, false, true, 0, 0, 20},
-		{"ends with the tick", Once, 10, 20, false, true, 0, 0, 20},
-		{"once, overrun", Once, 10, 21, false, true, 0, 1, 21},
-		{"once, long overrun", Once, 10, 45, false, true, 0, 3, 45},
-		{"once, ends with a later tick", Once, 10, 40, false, true, 0, 2, 40},
+		{"on time", Coalesce, 10, 13, false, true, 0, 0, 20},
+		{"a little late", Coalesce, 12, 13, false, true, 0, 0, 20},
+		{"ends with the tick", Coalesce, 10, 20, false, true, 0, 0, 20},
+		{"once, overrun", Coalesce, 10, 21, false, true, 0, 1, 21},
+		{"once, long overrun", Coalesce, 10, 45, false, true, 0, 3, 45},
+		{"once, ends with a later tick", Coalesce, 10, 40, false, true, 0, 2, 40},
 		{"skip, overrun", Skip, 10, 21, false, true, 0, 1, 30},
 		{"skip, ends with a later tick", Skip, 10, 40, false, true, 0, 2, 40},
-		{"all, overrun", All, 10, 45, false, true, 0, 3, 20},
-		{"once, starts late", Once, 35, 36, false, true, 3, 0, 40},
+		{"all, overrun", CatchUp, 10, 45, false, true, 0, 3, 20},
+		{"once, starts late", Coalesce, 35, 36, false, true, 3, 0, 40},
 		{"skip, starts late", Skip, 35, 0, false, false, 3, 0, 40},
 		{"skip, starts late with a tick", Skip, 40, 41, false, true, 3, 0, 50},
-		{"all, starts late", All, 35, 36, false, true, 3, 0, 20},
-		{"woken early", Once, 5, 6, true, true, 0, 0, 10},
-		{"woken early, runs into the tick", Once, 5, 12, true, true, 0, 1, 12},
-		{"woken late", Once, 35, 36, true, true, 3, 0, 40},
+		{"all, starts late", CatchUp, 35, 36, false, true, 3, 0, 20},
+		{"woken early", Coalesce, 5, 6, true, true, 0, 0, 10},
+		{"woken early, runs into the tick", Coalesce, 5, 12, true, true, 0, 1, 12},
+		{"woken late", Coalesce, 35, 36, true, true, 3, 0, 40},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var s schedule
@@ -69,7 +69,7 @@ func TestScheduleAlongAnIteration(t *testing.T) {
 // Every tick is either served by an iteration or counted as missed, once,
 // whatever the iterations take.
 func TestScheduleAccountsForEachTickOnce(t *testing.T) {
-	for _, policy := range []Missed{Once, Skip} {
+	for _, policy := range []Missed{Coalesce, Skip} {
 		var s schedule
 		set := settings{interval: 10 * time.Second, missed: policy, paced: pacedEvery}
 		s.configure(&set)
@@ -91,7 +91,7 @@ func TestScheduleAccountsForEachTickOnce(t *testing.T) {
 			now = now.Add(time.Duration(i*i%47) * time.Second)
 			missed += s.finish(now)
 		}
-		// With Once an iteration may make up for a tick that is counted, so
+		// With Coalesce an iteration may make up for a tick that is counted, so
 		// that together they may be more, but never fewer.
 		ticks := s.served + 1
 		if got := served + missed; got < ticks || (policy == Skip && got > ticks+1) {

@@ -14,13 +14,13 @@ import (
 // Iterations start on the grid, however long each of them takes.
 func TestTicksStandOnTheGrid(t *testing.T) {
 	play(t, poller(), daemontest.Scenario{
-		Execute: daemontest.Takes(300*time.Millisecond).ButNth(2, 700*time.Millisecond),
+		Execute: daemontest.Takes(300*time.Millisecond).Except(2, 700*time.Millisecond),
 		Steps:   daemontest.Steps{stopAt(3.5)},
 		Want:    daemontest.Want{startsAt(0, 1, 2, 3), daemontest.Overruns(0), daemontest.MissedTicks(0), daemontest.Exit(0)},
 	})
 }
 
-// After 10,000 ticks the daemon is as punctual as after one.
+// FixedDelay 10,000 ticks the daemon is as punctual as after one.
 func TestNoErrorAccumulatesOverTenThousandTicks(t *testing.T) {
 	const interval = 10 * time.Millisecond
 	grid := make([]time.Duration, 10_001)
@@ -44,19 +44,19 @@ func TestAnOverrunCostsTheMissedTicksAsChosen(t *testing.T) {
 		starts []float64
 		count  int64
 	}{
-		{"once: one tick", core.Once, 14 * time.Second, []float64{0, 14, 20, 30}, 1},
-		{"once: three ticks, one iteration", core.Once, 35 * time.Second, []float64{0, 35, 40}, 3},
-		{"once: ends with a tick", core.Once, 20 * time.Second, []float64{0, 20, 30}, 1},
-		{"once: ends just after a tick", core.Once, 10*time.Second + time.Millisecond, []float64{0, 10.001, 20, 30}, 1},
+		{"once: one tick", core.Coalesce, 14 * time.Second, []float64{0, 14, 20, 30}, 1},
+		{"once: three ticks, one iteration", core.Coalesce, 35 * time.Second, []float64{0, 35, 40}, 3},
+		{"once: ends with a tick", core.Coalesce, 20 * time.Second, []float64{0, 20, 30}, 1},
+		{"once: ends just after a tick", core.Coalesce, 10*time.Second + time.Millisecond, []float64{0, 10.001, 20, 30}, 1},
 		{"skip: one tick", core.Skip, 14 * time.Second, []float64{0, 20, 30}, 1},
 		{"skip: three ticks", core.Skip, 35 * time.Second, []float64{0, 40}, 3},
 		{"skip: ends with a tick", core.Skip, 20 * time.Second, []float64{0, 20, 30}, 1},
-		{"all: one tick", core.All, 14 * time.Second, []float64{0, 14, 20, 30}, 1},
-		{"all: three ticks, back to back", core.All, 35 * time.Second, []float64{0, 35, 36, 37, 40}, 3},
+		{"all: one tick", core.CatchUp, 14 * time.Second, []float64{0, 14, 20, 30}, 1},
+		{"all: three ticks, back to back", core.CatchUp, 35 * time.Second, []float64{0, 35, 36, 37, 40}, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			play(t, poller(core.Every(10*time.Second), core.OnMissed(c.missed)), daemontest.Scenario{
-				Execute: daemontest.Takes(time.Second).ButNth(1, c.first),
+			play(t, poller(core.Every(10*time.Second), core.MissedTicks(c.missed)), daemontest.Scenario{
+				Execute: daemontest.Takes(time.Second).Except(1, c.first),
 				Steps:   daemontest.Steps{stopAt(max(c.starts[len(c.starts)-1], 35) + 3)},
 				Want: daemontest.Want{
 					startsAt(c.starts...), daemontest.Overruns(1), daemontest.MissedTicks(c.count), daemontest.Exit(0),
@@ -69,7 +69,7 @@ func TestAnOverrunCostsTheMissedTicksAsChosen(t *testing.T) {
 // With two overruns in a row, Once does not save up the ticks of the first.
 func TestOverrunsInARowNeverMakeABurst(t *testing.T) {
 	play(t, poller(core.Every(10*time.Second)), daemontest.Scenario{
-		Execute: daemontest.Takes(0).ButNth(1, 34*time.Second).ButNth(2, 17*time.Second),
+		Execute: daemontest.Takes(0).Except(1, 34*time.Second).Except(2, 17*time.Second),
 		Steps:   daemontest.Steps{stopAt(75)},
 		Want:    daemontest.Want{startsAt(0, 34, 51, 60, 70), daemontest.MissedTicks(5), daemontest.Exit(0)},
 	})
@@ -103,7 +103,7 @@ func TestLongIterationsAreToldInFixedWords(t *testing.T) {
 				want = append(want, daemontest.Overruns(0), daemontest.Mails(0))
 			}
 			play(t, equipped(), daemontest.Scenario{
-				Execute: daemontest.Instantly().ButNth(2, c.takes),
+				Execute: daemontest.Instantly().Except(2, c.takes),
 				Steps:   daemontest.Steps{stopAt(4.5)},
 				Want:    append(want, daemontest.Exit(0)),
 			})
@@ -111,11 +111,11 @@ func TestLongIterationsAreToldInFixedWords(t *testing.T) {
 	}
 }
 
-// After measures its pause from the end of the iteration, so that nothing
+// FixedDelay measures its pause from the end of the iteration, so that nothing
 // overruns and nothing is missed.
 func TestAfterCountsFromTheEndOfTheIteration(t *testing.T) {
-	play(t, bare(core.After(5*time.Second)), daemontest.Scenario{
-		Execute: daemontest.Takes(2*time.Second).ButNth(2, 9*time.Second),
+	play(t, bare(core.FixedDelay(5*time.Second)), daemontest.Scenario{
+		Execute: daemontest.Takes(2*time.Second).Except(2, 9*time.Second),
 		Steps:   daemontest.Steps{stopAt(24)},
 		Want: daemontest.Want{
 			startsAt(0, 7, 21), daemontest.NoLog("Run Loop"), daemontest.MissedTicks(0), daemontest.Exit(0),
@@ -132,11 +132,11 @@ func TestTheFirstTickComesWhenAskedFor(t *testing.T) {
 		first  core.Option
 		starts []float64
 	}{
-		{"at once", clockAt(8, 12, 43), 5 * time.Second, core.FirstTick(core.AtOnce), []float64{0, 5, 10}},
+		{"at once", clockAt(8, 12, 43), 5 * time.Second, core.FirstTick(core.Immediately), []float64{0, 5, 10}},
 		{"after an interval", clockAt(8, 12, 43), 5 * time.Second, core.FirstTick(core.AfterInterval), []float64{5, 10, 15}},
-		{"on round seconds", clockAt(8, 12, 43), 5 * time.Second, core.Aligned(), []float64{2, 7, 12}},
-		{"already round", clockAt(8, 12, 45), 5 * time.Second, core.Aligned(), []float64{0, 5, 10}},
-		{"on full hours", clockAt(8, 30, 0), time.Hour, core.Aligned(), []float64{1800, 5400}},
+		{"on round seconds", clockAt(8, 12, 43), 5 * time.Second, core.FirstTick(core.AlignedToClock), []float64{2, 7, 12}},
+		{"already round", clockAt(8, 12, 45), 5 * time.Second, core.FirstTick(core.AlignedToClock), []float64{0, 5, 10}},
+		{"on full hours", clockAt(8, 30, 0), time.Hour, core.FirstTick(core.AlignedToClock), []float64{1800, 5400}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			play(t, poller(core.Every(c.every), c.first), daemontest.Scenario{
@@ -159,7 +159,7 @@ func TestJitterIsADaemonsConstant(t *testing.T) {
 	const most = 4 * time.Second
 	phase := func(name string) time.Duration {
 		declare := func(extra ...core.Option) *core.Daemon {
-			return core.New(name, append([]core.Option{core.Every(5 * time.Second), core.Jitter(most)}, extra...)...)
+			return core.New(name, append([]core.Option{core.Every(5 * time.Second), core.Spread(most)}, extra...)...)
 		}
 		starts := play(t, declare, daemontest.Scenario{
 			Execute: daemontest.Instantly(),
@@ -194,7 +194,7 @@ func TestJitterIsADaemonsConstant(t *testing.T) {
 // maximum, do not add up, and no tick counts as missed for them.
 func TestJitterEachStaysWithinItsBounds(t *testing.T) {
 	const interval, most = time.Second, 600 * time.Millisecond
-	starts := play(t, poller(core.Every(interval), core.JitterEach(most)), daemontest.Scenario{
+	starts := play(t, poller(core.Every(interval), core.Jitter(most)), daemontest.Scenario{
 		Execute: daemontest.Takes(300 * time.Millisecond),
 		Steps:   daemontest.Steps{stopAt(200)},
 		Want:    daemontest.Want{daemontest.Iterations(200), daemontest.MissedTicks(0), daemontest.Exit(0)},
@@ -215,7 +215,7 @@ func TestJitterEachStaysWithinItsBounds(t *testing.T) {
 // An iteration that ends between a tick's place on the grid and its shifted
 // instant has missed nothing.
 func TestJitterEachMissesNoTickThatIsStillToCome(t *testing.T) {
-	play(t, poller(core.JitterEach(900*time.Millisecond)), daemontest.Scenario{
+	play(t, poller(core.Jitter(900*time.Millisecond)), daemontest.Scenario{
 		Execute: daemontest.Takes(90 * time.Millisecond),
 		Steps:   daemontest.Steps{stopAt(500)},
 		Want:    daemontest.Want{daemontest.Iterations(500), daemontest.MissedTicks(0), daemontest.Exit(0)},
@@ -280,10 +280,10 @@ func TestASuspendedDaemonCountsItsMissedTicks(t *testing.T) {
 		missed core.Missed
 		starts []float64
 	}{
-		{core.Once, []float64{0, 1, 2, 32.5, 33, 34}},
+		{core.Coalesce, []float64{0, 1, 2, 32.5, 33, 34}},
 		{core.Skip, []float64{0, 1, 2, 33, 34}},
 	} {
-		play(t, poller(core.OnMissed(c.missed)), daemontest.Scenario{
+		play(t, poller(core.MissedTicks(c.missed)), daemontest.Scenario{
 			Execute: daemontest.Instantly(),
 			Steps:   daemontest.Steps{at(2.5, halt), at(32.5, cont), stopAt(34.5)},
 			Want: daemontest.Want{
@@ -307,7 +307,7 @@ func TestALateSIGCONTMakesNoSecondIteration(t *testing.T) {
 func TestAWallClockStepMovesNoTick(t *testing.T) {
 	for _, step := range []time.Duration{time.Hour, -time.Hour} {
 		t.Run(step.String(), func(t *testing.T) {
-			play(t, poller(core.Aligned()), daemontest.Scenario{
+			play(t, poller(core.FirstTick(core.AlignedToClock)), daemontest.Scenario{
 				Execute: daemontest.Takes(500 * time.Millisecond),
 				Steps: daemontest.Steps{
 					at(1.2, daemontest.StepWallClock(step)), at(2.8, daemontest.StepWallClock(-2*step)), stopAt(4.9),

@@ -126,8 +126,8 @@ func (m *machine) handle(e event) {
 			m.host.Observe(Observation{Kind: ObserveEvent, From: from, To: m.state, Event: e.kind})
 		}
 	}
-	if e.signal != nil && len(m.set.handlers[Signal]) > 0 { // before a teardown begins, which waits for it
-		m.aside.do(func() { m.tell(ctx, Moment{Event: Signal, Signal: e.signal, Iteration: m.Iteration()}) })
+	if e.signal != nil && len(m.set.handlers[HookSignal]) > 0 { // before a teardown begins, which waits for it
+		m.aside.do(func() { m.tell(ctx, HookInfo{Hook: HookSignal, Signal: e.signal, Iteration: m.Iteration()}) })
 	}
 	m.follow()
 }
@@ -277,6 +277,6 @@ func (m *machine) dispose() {
 // contexts.
 func (m *machine) force(why string) {
 	m.forced = true
-	m.Log("Forced: %s\n%s", why, stacks())
+	m.Logf("Forced: %s\n%s", why, stacks())
 	m.interrupt(fmt.Errorf("forced: %s", why))
 }

@@ -37,7 +37,7 @@ type settings struct {
 	setup, execute, teardown []Func
 	checks                   []Func
 	plugins                  []Plugin
-	handlers                 map[Event][]Handler
+	handlers                 map[Hook][]Handler
 	onSignal                 map[os.Signal]Func
 
 	flags     []func(*kingpin.Application)
@@ -83,7 +83,7 @@ const (
 
 func defaults() settings {
 	return settings{
-		handlers:      map[Event][]Handler{},
+		handlers:      map[Hook][]Handler{},
 		onSignal:      map[os.Signal]Func{},
 		backOff:       defaultBackOff,
 		maxRestarts:   defaultMaxRestarts,
@@ -108,14 +108,14 @@ func Every(interval time.Duration) Option {
 	}
 }
 
-// After sets a pause instead of an interval: each iteration starts this long
+// FixedDelay sets a pause instead of an interval: each iteration starts this long
 // after the end of the one before. There is then no grid, no overrun and no
 // missed tick. The same values are refused as by Every; it contradicts Every,
-// Aligned, OnMissed and the jitter of a grid.
-func After(pause time.Duration) Option {
+// Aligned, MissedTicks and the jitter of a grid.
+func FixedDelay(pause time.Duration) Option {
 	return func(s *settings) error {
 		if err := checkInterval(pause); err != nil {
-			return fmt.Errorf("pause %s (core.After) %w", pause, err)
+			return fmt.Errorf("pause %s (core.FixedDelay) %w", pause, err)
 		}
 		s.interval, s.paced = pause, s.paced|pacedAfter
 		return nil
@@ -134,16 +134,16 @@ func checkInterval(d time.Duration) error {
 	return nil
 }
 
-// OnMissed says what becomes of ticks that passed during an overrun. The
-// default is Once.
-func OnMissed(m Missed) Option {
+// MissedTicks says what becomes of ticks that passed during an overrun. The
+// default is Coalesce.
+func MissedTicks(m Missed) Option {
 	return func(s *settings) error {
 		s.missed = m
 		return nil
 	}
 }
 
-// FirstTick says when the first iteration starts. The default is AtOnce.
+// FirstTick says when the first iteration starts. The default is Immediately.
 func FirstTick(f First) Option {
 	return func(s *settings) error {
 		s.first = f
@@ -151,20 +151,15 @@ func FirstTick(f First) Option {
 	}
 }
 
-// Aligned puts the first tick, and so the whole grid, on the wall clock's
-// round numbers: for 5 s on the seconds 0, 5, 10 of the minute, for an hour on
-// the full hours. A later step of the wall clock moves no tick.
-func Aligned() Option { return FirstTick(OnRoundNumbers) }
-
-// Jitter shifts the whole grid by a part of max that depends on the daemon's
+// Spread shifts the whole grid by a part of max that depends on the daemon's
 // and the machine's name alone, so that a fleet spreads out and each member
 // keeps its place. It must be less than the interval.
-func Jitter(max time.Duration) Option { return jitter(max, jitterOfDaemon) }
+func Spread(max time.Duration) Option { return jitter(max, jitterOfDaemon) }
 
-// JitterEach shifts each tick by a part of max of its own, which depends on the
+// Jitter shifts each tick by a part of max of its own, which depends on the
 // tick's number and the daemon's and the machine's name; the shifts do not add
 // up. It must be less than the interval.
-func JitterEach(max time.Duration) Option { return jitter(max, jitterOfTick) }
+func Jitter(max time.Duration) Option { return jitter(max, jitterOfTick) }
 
 func jitter(max time.Duration, by jitterBy) Option {
 	return func(s *settings) error {
@@ -187,7 +182,7 @@ func Setup(f Func) Option {
 }
 
 // Execute sets the function that each iteration runs. It is required. An
-// error or a panic out of it is a fatal error (see Tolerate). Its context is
+// error or a panic out of it is a fatal error (see MaxConsecutiveFailures). Its context is
 // cancelled by a forced stop, a lost lock or the time limit, not by a first
 // SIGTERM: the iteration may finish.
 func Execute(f Func) Option {
@@ -207,10 +202,10 @@ func Teardown(f Func) Option {
 	}
 }
 
-// Check adds a check of the environment. All checks run before anything is
+// CheckEnvironment adds a check of the environment. All checks run before anything is
 // touched, and all their errors are told together. It runs in the child that
 // tries a new binary, too, so it must change nothing.
-func Check(f Func) Option {
+func CheckEnvironment(f Func) Option {
 	return func(s *settings) error {
 		s.checks = append(s.checks, f)
 		return nil
@@ -226,10 +221,10 @@ func WithPlugins(plugins ...Plugin) Option {
 	}
 }
 
-// On adds a handler for an event. See Event for where handlers run.
-func On(e Event, h Handler) Option {
+// On adds a handler for an event. See Hook for where handlers run.
+func On(h Hook, f Handler) Option {
 	return func(s *settings) error {
-		s.handlers[e] = append(s.handlers[e], h)
+		s.handlers[h] = append(s.handlers[h], f)
 		return nil
 	}
 }
@@ -292,8 +287,8 @@ func Version(v string) Option {
 	}
 }
 
-// Install adds a line to the install instructions that -i prints.
-func Install(line string) Option {
+// InstallNote adds a line to the install instructions that -i prints.
+func InstallNote(line string) Option {
 	return func(s *settings) error {
 		s.install = append(s.install, line)
 		return nil
@@ -317,10 +312,10 @@ func Standby() Option {
 	}
 }
 
-// WithLogFile sends the log to the file that name tells. It is asked again as
+// WithLog sends the log to the file that name tells. It is asked again as
 // time goes, so that the log can rotate. Without it the log goes to standard
 // output.
-func WithLogFile(name LogName) Option {
+func WithLog(name LogName) Option {
 	return func(s *settings) error {
 		s.logName = name
 		return nil
@@ -355,19 +350,19 @@ func RestartEvery(interval time.Duration) Option {
 	}
 }
 
-// RestartAbove restarts the daemon in place when its resident memory has been
+// RestartAboveMemory restarts the daemon in place when its resident memory has been
 // above this many bytes in five looks in a row, one a second. It counts only
 // with -d or under a supervisor. 0 means never.
-func RestartAbove(bytes uint64) Option {
+func RestartAboveMemory(bytes uint64) Option {
 	return func(s *settings) error {
 		s.restartAbove = bytes
 		return nil
 	}
 }
 
-// BackOff is the pause between a fatal error and the restart; 2 s by default.
+// RestartBackoff is the pause between a fatal error and the restart; 2 s by default.
 // 0 means none.
-func BackOff(pause time.Duration) Option {
+func RestartBackoff(pause, _ time.Duration) Option {
 	return func(s *settings) error {
 		if pause < 0 {
 			return fmt.Errorf("back-off %s is negative: give 0 for none", pause)
@@ -390,12 +385,12 @@ func MaxRestarts(n int, window time.Duration) Option {
 	}
 }
 
-// Tolerate makes only the n-th failure of Execute in a row fatal; those before
+// MaxConsecutiveFailures makes only the n-th failure of Execute in a row fatal; those before
 // are logged and alerted. The default is 1.
-func Tolerate(n int) Option {
+func MaxConsecutiveFailures(n int) Option {
 	return func(s *settings) error {
 		if n < 1 {
-			return fmt.Errorf("core.Tolerate(%d): give at least 1, which makes each failure fatal", n)
+			return fmt.Errorf("core.MaxConsecutiveFailures(%d): give at least 1, which makes each failure fatal", n)
 		}
 		s.tolerate = n
 		return nil
@@ -411,10 +406,10 @@ func CrashOnPanic() Option {
 	}
 }
 
-// TimeLimit bounds each iteration. One that runs for longer has all goroutines
+// IterationTimeout bounds each iteration. One that runs for longer has all goroutines
 // dumped to the log, is alerted, and the daemon restarts in place even if
 // Execute ignores its context. 0, the default, means no limit.
-func TimeLimit(limit time.Duration) Option {
+func IterationTimeout(limit time.Duration) Option {
 	return func(s *settings) error {
 		if limit < 0 {
 			return fmt.Errorf("time limit %s is negative: give 0 for none", limit)
@@ -424,10 +419,10 @@ func TimeLimit(limit time.Duration) Option {
 	}
 }
 
-// ShutdownLimit is how long a stop or restart waits for the iteration, and
+// ShutdownTimeout is how long a stop or restart waits for the iteration, and
 // then again for teardown, before it forces its way; 10 s by default. It must
 // be positive.
-func ShutdownLimit(limit time.Duration) Option {
+func ShutdownTimeout(limit time.Duration) Option {
 	return func(s *settings) error {
 		if limit <= 0 {
 			return fmt.Errorf("shutdown limit %s: give a positive duration", limit)

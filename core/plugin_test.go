@@ -30,7 +30,7 @@ func (p *recorder) Teardown(_ context.Context, d *core.Daemon) error {
 }
 
 func (p *recorder) do(d *core.Daemon, what string, err error) error {
-	d.Log("doing %s of %s", what, p.name)
+	d.Logf("doing %s of %s", what, p.name)
 	if p.panics == what {
 		panic(what + " went wrong")
 	}
@@ -40,14 +40,14 @@ func (p *recorder) do(d *core.Daemon, what string, err error) error {
 // does is a function of the daemon's own that logs what it is.
 func does(what string) core.Func {
 	return func(_ context.Context, d *core.Daemon) error {
-		d.Log("doing %s", what)
+		d.Logf("doing %s", what)
 		return nil
 	}
 }
 
 // done wants exactly these things to have been done, in this order.
 func done(things ...string) daemontest.Expectation {
-	return daemontest.That("things done in order", func(r *daemontest.Result) error {
+	return daemontest.Check("things done in order", func(r *daemontest.Result) error {
 		var got []string
 		log, _ := r.World().File(logPath)
 		for line := range strings.Lines(log) {
@@ -140,7 +140,7 @@ func TestAPluginsCheckKeepsFromStarting(t *testing.T) {
 	play(t, equipped(core.WithPlugins(&recorder{name: "a", check: errors.Join(errors.New("no key"), errors.New("no host"))})), daemontest.Scenario{
 		Execute: daemontest.Instantly(),
 		Want: append(untouched(), daemontest.Exit(1),
-			daemontest.Complains("2 problems:\n  plugin a: no key\n  no host\n")),
+			daemontest.Stderr("2 problems:\n  plugin a: no key\n  no host\n")),
 	})
 }
 

@@ -119,7 +119,7 @@ func (m *machine) recall() {
 	}
 	var c carried
 	if err := json.Unmarshal(m.birth.State, &c); err != nil {
-		m.Log("Warning: what the image before handed over cannot be read, so counters and grid begin anew: %v", err)
+		m.Logf("Warning: what the image before handed over cannot be read, so counters and grid begin anew: %v", err)
 		return
 	}
 	m.next = &c
@@ -175,7 +175,7 @@ func (m *machine) onBackedOff(event) State {
 
 func (m *machine) onRestartAsked(e event) State {
 	if m.trying == "" {
-		m.Log("Restart Asked: %s", e.cause)
+		m.Logf("Restart Asked: %s", e.cause)
 		m.try(e.cause)
 	}
 	return m.state
@@ -213,7 +213,7 @@ func (m *machine) onTrialPassedIdle(e event) State {
 	if !m.plan.restart {
 		m.plan = plan{restart: true, cause: e.cause}
 	}
-	m.Log("Restarting: %s", e.cause)
+	m.Logf("Restarting: %s", e.cause)
 	return m.tearDownNow()
 }
 
@@ -223,7 +223,7 @@ func (m *machine) onTrialPassedBusy(e event) State {
 	m.worker.keep.Store(false)
 	m.clear(restartAt, housekeepingAt, limitAt)
 	m.after(timeUpAt, m.set.shutdownLimit)
-	m.Log("Restarting: %s, as soon as Execute #%d has finished", e.cause, m.Iteration())
+	m.Logf("Restarting: %s, as soon as Execute #%d has finished", e.cause, m.Iteration())
 	return StateDraining
 }
 
@@ -282,7 +282,7 @@ func (m *machine) planLeaseLost(e event) {
 	text := fmt.Sprintf("Lock Lost: %s: %s", m.set.lock, e.cause)
 	switch {
 	case m.plan.cause != "" && !m.plan.restart: // we are leaving anyway
-		m.Log("%s", text)
+		m.Logf("%s", text)
 		return
 	case m.autoRestart():
 		m.alert(subjectAlert, text+"\nRestarting to win it anew")
@@ -305,7 +305,7 @@ func (m *machine) replace() State {
 	}
 	m.host.Signals.Quiesce(m.quiet()...)
 	if m.mail.drop(StopAsked) {
-		m.Log("Shutting Down: a signal to stop came during the restart")
+		m.Logf("Shutting Down: a signal to stop came during the restart")
 		m.listen()
 		m.plan = plan{cause: "a signal to stop"}
 		return m.tearDownNow() // again, for the end's part of it

@@ -17,7 +17,7 @@ import (
 func TestARestartKeepsPIDGridAndCounters(t *testing.T) {
 	play(t, equipped(), daemontest.Scenario{
 		Args:    "-p poller.pid",
-		Execute: daemontest.Takes(100*time.Millisecond).ButNth(2, 1500*time.Millisecond),
+		Execute: daemontest.Takes(100*time.Millisecond).Except(2, 1500*time.Millisecond),
 		Steps:   daemontest.Steps{at(4.3, hup), at(6.5, usr1), stopAt(7.5)},
 		Want: daemontest.Want{
 			startsAt(0, 1, 2.5, 3, 4, 5, 6, 7), daemontest.Restarts(1), daemontest.MissedTicks(1), daemontest.Exit(0), daemontest.LockReleased(),
@@ -144,7 +144,7 @@ func TestATrialChecksAndTouchesNothing(t *testing.T) {
 		}
 		return nil
 	}
-	play(t, equipped(core.Check(broken), core.Setup(does("setup"))), daemontest.Scenario{
+	play(t, equipped(core.CheckEnvironment(broken), core.Setup(does("setup"))), daemontest.Scenario{
 		Args:    "-p poller.pid",
 		Execute: daemontest.Instantly(),
 		Steps:   daemontest.Steps{at(1.5, hup), stopAt(3.5)},
@@ -164,7 +164,7 @@ func TestANextImageThatCannotStartLeavesNothingBehind(t *testing.T) {
 		}
 		return nil
 	}
-	for name, option := range map[string]core.Option{"check": core.Check(fails), "setup": core.Setup(fails)} {
+	for name, option := range map[string]core.Option{"check": core.CheckEnvironment(fails), "setup": core.Setup(fails)} {
 		t.Run(name, func(t *testing.T) {
 			play(t, equipped(option), daemontest.Scenario{
 				Args:    "-d -p poller.pid",
@@ -288,7 +288,7 @@ func TestASIGTERMAtAnyMomentOfARestartEndsIt(t *testing.T) {
 							daemontest.Want{daemontest.Killed(), daemontest.LastLog("Restarting: SIGHUP")},
 						),
 						daemontest.LockReleased(),
-						daemontest.That("no iteration after SIGTERM, and an end soon", func(r *daemontest.Result) error {
+						daemontest.Check("no iteration after SIGTERM, and an end soon", func(r *daemontest.Result) error {
 							starts, limit := r.Starts(), seconds(end)[0]
 							if last := starts[len(starts)-1]; last > limit {
 								return fmt.Errorf("there is one at %s", last)
@@ -368,7 +368,7 @@ func TestMemoryThatStaysAboveTheMarkRestarts(t *testing.T) {
 		{"in the foreground", "", 20, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			play(t, equipped(core.RestartAbove(64<<20)), daemontest.Scenario{
+			play(t, equipped(core.RestartAboveMemory(64<<20)), daemontest.Scenario{
 				Args:    c.args,
 				Execute: daemontest.Takes(300 * time.Millisecond),
 				Steps: daemontest.Steps{
@@ -427,7 +427,7 @@ func TestADaemonMayRestartAndStopItself(t *testing.T) {
 // Only people grow impatient: a daemon that asks for its own end more than once
 // forces nothing.
 func TestAskingTwiceForItsOwnStopForcesNothing(t *testing.T) {
-	play(t, equipped(core.On(core.PostExecute, func(_ context.Context, d *core.Daemon, _ core.Moment) { d.Stop("and again") })), daemontest.Scenario{
+	play(t, equipped(core.On(core.HookPostExecute, func(_ context.Context, d *core.Daemon, _ core.HookInfo) { d.Stop("and again") })), daemontest.Scenario{
 		Execute: daemontest.Does(func(_ context.Context, d *core.Daemon) error {
 			d.Stop("enough")
 			time.Sleep(time.Second)
@@ -453,7 +453,7 @@ func TestNoIterationStartsAfterAStop(t *testing.T) {
 
 // A pause after the end of an iteration is carried over a restart, too.
 func TestARestartKeepsThePauseOfAfter(t *testing.T) {
-	play(t, bare(core.After(5*time.Second)), daemontest.Scenario{
+	play(t, bare(core.FixedDelay(5*time.Second)), daemontest.Scenario{
 		Execute: daemontest.Takes(2 * time.Second),
 		Steps:   daemontest.Steps{at(4, hup), stopAt(15)},
 		Want:    daemontest.Want{startsAt(0, 7, 14), daemontest.Restarts(1), daemontest.Exit(0)},
@@ -486,7 +486,7 @@ func TestTheRestartIntervalOutlivesAFailedExec(t *testing.T) {
 	})
 }
 
-// After a SIGKILL at any moment of a restart the next start just works.
+// FixedDelay a SIGKILL at any moment of a restart the next start just works.
 func TestASIGKILLAtAnyMomentOfARestartLeavesAWayToStart(t *testing.T) {
 	pause := func(ctx context.Context, d *core.Daemon) error {
 		return clockwork.Sleep(ctx, d.Clock(), 4*time.Millisecond)
@@ -500,7 +500,7 @@ func TestASIGKILLAtAnyMomentOfARestartLeavesAWayToStart(t *testing.T) {
 				at(1.5, hup), at(1.5+float64(ms)/1000, kill), at(1.6, daemontest.Command(next)), at(3.7, daemontest.Command(stop)),
 			},
 			Want: daemontest.Want{
-				daemontest.Killed(), startsAt(0.004, 1.004, 1.604, 2.604, 3.604), daemontest.Exits(next, 0), daemontest.Exits(stop, 0),
+				daemontest.Killed(), startsAt(0.004, 1.004, 1.604, 2.604, 3.604), daemontest.ExitOf(next, 0), daemontest.ExitOf(stop, 0),
 				daemontest.LockReleased(), daemontest.NoFile(pidPath),
 			},
 		})
@@ -527,7 +527,7 @@ func TestManyRestartsLoseNothing(t *testing.T) {
 	for i := range 200 {
 		steps = append(steps, at(float64(i)*0.73+0.1, hup))
 	}
-	r := play(t, equipped(core.JitterEach(100*time.Millisecond)), daemontest.Scenario{
+	r := play(t, equipped(core.Jitter(100*time.Millisecond)), daemontest.Scenario{
 		Args: "-d -p poller.pid", Execute: daemontest.Takes(200 * time.Millisecond),
 		Steps: append(steps, stopAt(150.9)),
 		Want: daemontest.Want{

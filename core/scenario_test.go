@@ -24,7 +24,7 @@ const (
 
 // poller declares the daemon of most scenarios: a tick a second, and whatever
 // else the options say.
-func poller(options ...core.Option) daemontest.Declare {
+func poller(options ...core.Option) daemontest.NewFunc {
 	return func(extra ...core.Option) *core.Daemon {
 		all := []core.Option{
 			core.Every(time.Second),
@@ -35,10 +35,10 @@ func poller(options ...core.Option) daemontest.Declare {
 }
 
 // equipped is the poller with all that a daemon can hold.
-func equipped(options ...core.Option) daemontest.Declare {
+func equipped(options ...core.Option) daemontest.NewFunc {
 	return poller(append([]core.Option{
 		core.WithLock(lock.File("/run/poller.lock")),
-		core.WithLogFile(core.Fixed(logPath)),
+		core.WithLog(core.Fixed(logPath)),
 		core.WithAlerts(mail.Writer(os.Stdout), "ops@example.com"),
 	}, options...)...)
 }
@@ -75,7 +75,7 @@ func startsAt(s ...float64) daemontest.Expectation {
 func endsAt(s float64) daemontest.Expectation { return daemontest.EndsAt(seconds(s)[0]) }
 
 // play is daemontest.Run that takes note of the transitions.
-func play(t *testing.T, declare daemontest.Declare, s daemontest.Scenario) *daemontest.Result {
+func play(t *testing.T, declare daemontest.NewFunc, s daemontest.Scenario) *daemontest.Result {
 	t.Helper()
 	r := daemontest.Run(t, declare, s)
 	seen.mu.Lock()

@@ -15,7 +15,7 @@ var own = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.S
 func refuseSignal(sig os.Signal) error {
 	switch {
 	case slices.Contains(own, sig):
-		return fmt.Errorf("core.OnSignal(%v): this signal has a meaning of its own; listen for it with core.On(core.Signal, …)", sig)
+		return fmt.Errorf("core.OnSignal(%v): this signal has a meaning of its own; listen for it with core.On(core.HookSignal, …)", sig)
 	case sig == syscall.SIGKILL || sig == syscall.SIGSTOP:
 		return fmt.Errorf("core.OnSignal(%v): no process can catch this signal", sig)
 	}
@@ -48,7 +48,7 @@ func (m *machine) deliver(sig os.Signal) {
 func (m *machine) onSignal(e event) State {
 	if e.signal == syscall.SIGUSR1 {
 		text := m.dump()
-		m.Log("%s", text)
+		m.Logf("%s", text)
 		m.answer("dump", answerOK, text)
 	} else if f := m.set.onSignal[e.signal]; f != nil {
 		ctx := m.ctx

@@ -72,7 +72,7 @@ func TestAStopCanBeForced(t *testing.T) {
 
 // The shutdown limit is an option.
 func TestTheShutdownLimitIsAnOption(t *testing.T) {
-	play(t, equipped(core.ShutdownLimit(30*time.Second)), daemontest.Scenario{
+	play(t, equipped(core.ShutdownTimeout(30*time.Second)), daemontest.Scenario{
 		Execute: daemontest.Takes(25 * time.Second),
 		Steps:   daemontest.Steps{stopAt(1)},
 		Want:    daemontest.Want{endsAt(25), daemontest.Exit(0)},
@@ -89,7 +89,7 @@ func TestASecondSignalDuringTeardownLeavesAtOnce(t *testing.T) {
 	})
 }
 
-// After a forced stop teardown still runs when the iteration has heeded it.
+// FixedDelay a forced stop teardown still runs when the iteration has heeded it.
 func TestAForcedStopStillTearsDown(t *testing.T) {
 	play(t, equipped(core.Teardown(does("teardown"))), daemontest.Scenario{
 		Execute: daemontest.Takes(time.Minute),
@@ -123,7 +123,7 @@ func TestAHungIterationStillAnswersADump(t *testing.T) {
 func TestTheDumpTellsAllThereIs(t *testing.T) {
 	play(t, equipped(core.Version("1.4"), core.WithPlugins(&recorder{name: "db"})), daemontest.Scenario{
 		Args:    "-v",
-		Execute: daemontest.Takes(250*time.Millisecond).ButNth(2, 1300*time.Millisecond),
+		Execute: daemontest.Takes(250*time.Millisecond).Except(2, 1300*time.Millisecond),
 		Steps:   daemontest.Steps{at(3.5, hup), at(9.5, usr1), stopAt(9.6)},
 		Want: daemontest.Want{
 			daemontest.Exit(0),
@@ -147,7 +147,7 @@ func TestTheDumpTellsAllThereIs(t *testing.T) {
 func TestAUsersSignalRunsBesideTheLoop(t *testing.T) {
 	play(t, equipped(
 		core.OnSignal(syscall.SIGUSR2, func(_ context.Context, d *core.Daemon) error {
-			d.Log("USR2 at iteration %d", d.Iteration())
+			d.Logf("USR2 at iteration %d", d.Iteration())
 			return nil
 		}),
 		core.OnSignal(syscall.SIGWINCH, func(context.Context, *core.Daemon) error { panic("argh") }),
@@ -189,7 +189,7 @@ func TestStatsTellTheDurations(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 			if d.Iteration() == 101 {
 				s := d.Stats()
-				d.Log("mean %s, p99 %s, busy %.2f", s.Mean.Round(time.Millisecond), s.P99.Round(10*time.Millisecond), s.Busy)
+				d.Logf("mean %s, p99 %s, busy %.2f", s.Mean.Round(time.Millisecond), s.P99.Round(10*time.Millisecond), s.Busy)
 			}
 			return nil
 		}),

@@ -28,7 +28,7 @@ func untouched() daemontest.Want {
 // lockNeverTaken wants nobody to have had the lock, not even for an instant:
 // its first token has not been given out.
 func lockNeverTaken() daemontest.Expectation {
-	return daemontest.That("the lock never to be taken", func(r *daemontest.Result) error {
+	return daemontest.Check("the lock never to be taken", func(r *daemontest.Result) error {
 		if token := r.World().Locks().Steal(lockURL, lock.Owner{Name: "test"}, 0); token != 1 {
 			return fmt.Errorf("it was taken %d times", token-1)
 		}
@@ -41,9 +41,9 @@ func lockNeverTaken() daemontest.Expectation {
 func TestAllEnvironmentErrorsComeTogether(t *testing.T) {
 	failing := &recorder{name: "db", check: errors.New("no such database")}
 	declare := equipped(
-		core.Every(-5*time.Second), core.TimeLimit(-1), core.Standby(), core.WithPlugins(failing),
-		core.Check(func(context.Context, *core.Daemon) error { return errors.New("no API key") }),
-		core.Check(func(context.Context, *core.Daemon) error { panic("check went wrong") }),
+		core.Every(-5*time.Second), core.IterationTimeout(-1), core.Standby(), core.WithPlugins(failing),
+		core.CheckEnvironment(func(context.Context, *core.Daemon) error { return errors.New("no API key") }),
+		core.CheckEnvironment(func(context.Context, *core.Daemon) error { panic("check went wrong") }),
 		core.WithAlerts(mail.Writer(os.Stdout)),
 	)
 	play(t, declare, daemontest.Scenario{
@@ -51,15 +51,15 @@ func TestAllEnvironmentErrorsComeTogether(t *testing.T) {
 		Execute: daemontest.Instantly(),
 		Deny:    map[string]error{logPath: syscall.EACCES, pidPath: syscall.ENOENT},
 		Want: append(untouched(), daemontest.Exit(1),
-			daemontest.Complains("poller: 8 problems:\n"),
-			daemontest.Complains("interval -5s (core.Every) is negative"),
-			daemontest.Complains("time limit -1ns is negative"),
-			daemontest.Complains("alerts have no recipient"),
-			daemontest.Complains("PID file: no such file"),
-			daemontest.Complains("log file: permission denied"),
-			daemontest.Complains("plugin db: no such database"),
-			daemontest.Complains("no API key"),
-			daemontest.Complains("check went wrong"),
+			daemontest.Stderr("poller: 8 problems:\n"),
+			daemontest.Stderr("interval -5s (core.Every) is negative"),
+			daemontest.Stderr("time limit -1ns is negative"),
+			daemontest.Stderr("alerts have no recipient"),
+			daemontest.Stderr("PID file: no such file"),
+			daemontest.Stderr("log file: permission denied"),
+			daemontest.Stderr("plugin db: no such database"),
+			daemontest.Stderr("no API key"),
+			daemontest.Stderr("check went wrong"),
 		),
 	})
 }
@@ -76,25 +76,25 @@ func TestABadOptionIsRefusedInOneLine(t *testing.T) {
 		{[]core.Option{core.Every(-second)}, "interval -1s (core.Every) is negative: give 0 for no sleep at all"},
 		{[]core.Option{core.Every(5)}, "interval 5ns (core.Every) is below 100µs: was a unit forgotten?"},
 		{[]core.Option{core.Every(400 * 24 * time.Hour)}, "is above 366 days"},
-		{[]core.Option{core.After(-second)}, "pause -1s (core.After) is negative"},
-		{[]core.Option{core.Every(second), core.After(second)}, "core.Every and core.After contradict each other"},
-		{[]core.Option{core.After(second), core.OnMissed(core.All)}, "core.After has no grid, so no tick is missed"},
-		{[]core.Option{core.After(second), core.Aligned()}, "core.After has no grid to align"},
-		{[]core.Option{core.After(second), core.Jitter(time.Millisecond)}, "core.After has no grid to jitter"},
-		{[]core.Option{core.Every(0), core.Aligned()}, "interval 0 has no first tick to wait for"},
-		{[]core.Option{core.Every(0), core.JitterEach(second)}, "interval 0 leaves no room for jitter"},
-		{[]core.Option{core.Every(second), core.Jitter(second)}, "jitter 1s must be less than the interval 1s"},
-		{[]core.Option{core.Every(second), core.JitterEach(-second)}, "jitter -1s is negative"},
+		{[]core.Option{core.FixedDelay(-second)}, "pause -1s (core.FixedDelay) is negative"},
+		{[]core.Option{core.Every(second), core.FixedDelay(second)}, "core.Every and core.FixedDelay contradict each other"},
+		{[]core.Option{core.FixedDelay(second), core.MissedTicks(core.CatchUp)}, "core.FixedDelay has no grid, so no tick is missed"},
+		{[]core.Option{core.FixedDelay(second), core.FirstTick(core.AlignedToClock)}, "core.FixedDelay has no grid to align"},
+		{[]core.Option{core.FixedDelay(second), core.Spread(time.Millisecond)}, "core.FixedDelay has no grid to jitter"},
+		{[]core.Option{core.Every(0), core.FirstTick(core.AlignedToClock)}, "interval 0 has no first tick to wait for"},
+		{[]core.Option{core.Every(0), core.Jitter(second)}, "interval 0 leaves no room for jitter"},
+		{[]core.Option{core.Every(second), core.Spread(second)}, "jitter 1s must be less than the interval 1s"},
+		{[]core.Option{core.Every(second), core.Jitter(-second)}, "jitter -1s is negative"},
 		{[]core.Option{core.WithLock(nil), core.Standby()}, "core.Standby waits for a lock, but there is none"},
 		{[]core.Option{core.WithAlerts(mail.Writer(os.Stdout))}, "alerts have no recipient"},
 		{[]core.Option{core.WithPlugins(&recorder{name: "x"}, &recorder{name: "x"})}, "plugin x is declared twice"},
 		{[]core.Option{core.RestartEvery(9 * second)}, "restart interval 9s (core.RestartEvery) is below the minimum of 10s"},
-		{[]core.Option{core.BackOff(-second)}, "back-off -1s is negative"},
+		{[]core.Option{core.RestartBackoff(-second, -second)}, "back-off -1s is negative"},
 		{[]core.Option{core.MaxRestarts(-1, second)}, "at most -1 restarts in 1s"},
 		{[]core.Option{core.MaxRestarts(1, 0)}, "at most 1 restarts in 0s"},
-		{[]core.Option{core.Tolerate(0)}, "core.Tolerate(0): give at least 1"},
-		{[]core.Option{core.TimeLimit(-second)}, "time limit -1s is negative"},
-		{[]core.Option{core.ShutdownLimit(0)}, "shutdown limit 0s: give a positive duration"},
+		{[]core.Option{core.MaxConsecutiveFailures(0)}, "core.MaxConsecutiveFailures(0): give at least 1"},
+		{[]core.Option{core.IterationTimeout(-second)}, "time limit -1s is negative"},
+		{[]core.Option{core.ShutdownTimeout(0)}, "shutdown limit 0s: give a positive duration"},
 		{[]core.Option{core.OnSignal(syscall.SIGTERM, nothing)}, "this signal has a meaning of its own"},
 		{[]core.Option{core.OnSignal(syscall.SIGKILL, nothing)}, "no process can catch this signal"},
 		{[]core.Option{core.FromFlag("--every", core.Every(-second))}, "poller: --every: interval -1s"},
@@ -102,17 +102,17 @@ func TestABadOptionIsRefusedInOneLine(t *testing.T) {
 	} {
 		t.Run(c.says, func(t *testing.T) {
 			play(t, bare(append([]core.Option{
-				core.Execute(nothing), core.WithLock(lock.File("/run/poller.lock")), core.WithLogFile(core.Fixed(logPath)),
+				core.Execute(nothing), core.WithLock(lock.File("/run/poller.lock")), core.WithLog(core.Fixed(logPath)),
 			}, c.option...)...), daemontest.Scenario{
 				Args: "-p poller.pid",
-				Want: append(untouched(), daemontest.Exit(1), daemontest.Complains(c.says), complainsInOneLine()),
+				Want: append(untouched(), daemontest.Exit(1), daemontest.Stderr(c.says), complainsInOneLine()),
 			})
 		})
 	}
 }
 
 func complainsInOneLine() daemontest.Expectation {
-	return daemontest.That("one line on standard error", func(r *daemontest.Result) error {
+	return daemontest.Check("one line on standard error", func(r *daemontest.Result) error {
 		if text := r.World().Stderr(); strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, "poller: ") {
 			return fmt.Errorf("it is %q", text)
 		}
@@ -121,7 +121,7 @@ func complainsInOneLine() daemontest.Expectation {
 }
 
 // bare is a daemon with the given options alone.
-func bare(options ...core.Option) daemontest.Declare {
+func bare(options ...core.Option) daemontest.NewFunc {
 	return func(extra ...core.Option) *core.Daemon {
 		return core.New("poller", append(append([]core.Option(nil), options...), extra...)...)
 	}
@@ -130,7 +130,7 @@ func bare(options ...core.Option) daemontest.Declare {
 // A daemon without Execute has nothing to do, and says so.
 func TestADaemonNeedsExecute(t *testing.T) {
 	play(t, bare(core.Every(time.Second)), daemontest.Scenario{
-		Want: append(untouched(), daemontest.Exit(1), daemontest.Complains("poller: nothing to execute: declare core.Execute")),
+		Want: append(untouched(), daemontest.Exit(1), daemontest.Stderr("poller: nothing to execute: declare core.Execute")),
 	})
 }
 
@@ -148,7 +148,7 @@ func TestTheLaterOptionCounts(t *testing.T) {
 func TestAStartTakesItsStepsInOrder(t *testing.T) {
 	slowly := func(what string) core.Func {
 		return func(ctx context.Context, d *core.Daemon) error {
-			d.Log("doing %s", what)
+			d.Logf("doing %s", what)
 			return clockwork.Sleep(ctx, d.Clock(), time.Second)
 		}
 	}
@@ -162,7 +162,7 @@ func TestAStartTakesItsStepsInOrder(t *testing.T) {
 			}
 		}))
 	}
-	play(t, equipped(core.Check(slowly("check")), core.Setup(slowly("setup")), core.Teardown(slowly("teardown"))), daemontest.Scenario{
+	play(t, equipped(core.CheckEnvironment(slowly("check")), core.Setup(slowly("setup")), core.Teardown(slowly("teardown"))), daemontest.Scenario{
 		Args:    "-p poller.pid",
 		Execute: daemontest.Does(does("execute")),
 		Steps: daemontest.Steps{
@@ -197,7 +197,7 @@ func TestASetupErrorShutsDown(t *testing.T) {
 	for name, setup := range map[string]core.Func{
 		"error": func(context.Context, *core.Daemon) error { return errors.New("no route to database") },
 		"panic": func(context.Context, *core.Daemon) error { panic("no route to database") },
-		"fatal": func(_ context.Context, d *core.Daemon) error { d.Fatal("no route to %s", "database"); return nil },
+		"fatal": func(_ context.Context, d *core.Daemon) error { d.Fatalf("no route to %s", "database"); return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, equipped(core.Setup(setup)), daemontest.Scenario{
@@ -206,7 +206,7 @@ func TestASetupErrorShutsDown(t *testing.T) {
 				Want: daemontest.Want{
 					daemontest.Exit(1), daemontest.Iterations(0), daemontest.LockReleased(), daemontest.NoFile(pidPath),
 					daemontest.Logs("Shutting Down: setup: "), daemontest.Logs("no route to database"),
-					daemontest.Complains("no route to database"), daemontest.Mails(1), daemontest.MailContains("poller Shutdown"),
+					daemontest.Stderr("no route to database"), daemontest.Mails(1), daemontest.MailContains("poller Shutdown"),
 					daemontest.LastLog("Exit status: 1"),
 				},
 			})
@@ -218,7 +218,7 @@ func TestASetupErrorShutsDown(t *testing.T) {
 // nothing is executed.
 func TestAStopDuringTheStartGivesUp(t *testing.T) {
 	wait := func(ctx context.Context, d *core.Daemon) error { return clockwork.Sleep(ctx, d.Clock(), time.Minute) }
-	for name, option := range map[string]core.Option{"check": core.Check(wait), "setup": core.Setup(wait)} {
+	for name, option := range map[string]core.Option{"check": core.CheckEnvironment(wait), "setup": core.Setup(wait)} {
 		t.Run(name, func(t *testing.T) {
 			play(t, equipped(option), daemontest.Scenario{
 				Args:    "-p poller.pid",
@@ -235,7 +235,7 @@ func TestAStopDuringTheStartGivesUp(t *testing.T) {
 
 // A Setup that ignores the stop is forced after the shutdown limit.
 func TestAHungSetupIsForced(t *testing.T) {
-	play(t, equipped(core.Setup(daemontest.Hangs), core.ShutdownLimit(3*time.Second)), daemontest.Scenario{
+	play(t, equipped(core.Setup(daemontest.Hangs), core.ShutdownTimeout(3*time.Second)), daemontest.Scenario{
 		Execute: daemontest.Instantly(),
 		Steps:   daemontest.Steps{stopAt(2)},
 		Want: daemontest.Want{
@@ -251,12 +251,12 @@ func TestADiskThatIsFullAtTheStartIsTold(t *testing.T) {
 		Args:    "-p poller.pid",
 		Execute: daemontest.Instantly(),
 		Steps:   daemontest.Steps{at(0, daemontest.DiskFull(true))},
-		Options: []core.Option{core.Check(func(ctx context.Context, d *core.Daemon) error {
+		Options: []core.Option{core.CheckEnvironment(func(ctx context.Context, d *core.Daemon) error {
 			return clockwork.Sleep(ctx, d.Clock(), time.Second)
 		})},
 		Want: daemontest.Want{
 			daemontest.Exit(1), daemontest.Iterations(0), daemontest.LockReleased(),
-			daemontest.Complains("no space left on device"), daemontest.NoFile(logPath),
+			daemontest.Stderr("no space left on device"), daemontest.NoFile(logPath),
 		},
 	})
 }
@@ -267,11 +267,11 @@ func TestALockThatCannotBeAskedForIsAnError(t *testing.T) {
 	play(t, equipped(), daemontest.Scenario{
 		Execute: daemontest.Instantly(),
 		Steps:   daemontest.Steps{at(0, daemontest.LockOutage(errors.New("connection refused")))},
-		Options: []core.Option{core.Check(func(ctx context.Context, d *core.Daemon) error {
+		Options: []core.Option{core.CheckEnvironment(func(ctx context.Context, d *core.Daemon) error {
 			return clockwork.Sleep(ctx, d.Clock(), time.Second)
 		})},
 		Want: daemontest.Want{
-			daemontest.Exit(1), daemontest.Iterations(0), daemontest.Complains("connection refused"), daemontest.NoFile(logPath),
+			daemontest.Exit(1), daemontest.Iterations(0), daemontest.Stderr("connection refused"), daemontest.NoFile(logPath),
 		},
 	})
 }

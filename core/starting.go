@@ -62,11 +62,11 @@ func (s *settings) contradictions() error {
 	}
 	after := s.paced&pacedAfter != 0
 	bad(len(s.execute) == 0, "nothing to execute: declare core.Execute")
-	bad(s.paced == pacedEvery|pacedAfter, "core.Every and core.After contradict each other: keep one of them")
-	bad(after && s.missed != Once, "core.After has no grid, so no tick is missed: drop core.OnMissed or use core.Every")
-	bad(after && s.first == OnRoundNumbers, "core.After has no grid to align: drop core.Aligned or use core.Every")
-	bad(after && s.jitter > 0, "core.After has no grid to jitter: drop the jitter or use core.Every")
-	bad(!after && s.interval == 0 && s.first != AtOnce, "interval 0 has no first tick to wait for: drop core.FirstTick or set an interval")
+	bad(s.paced == pacedEvery|pacedAfter, "core.Every and core.FixedDelay contradict each other: keep one of them")
+	bad(after && s.missed != Coalesce, "core.FixedDelay has no grid, so no tick is missed: drop core.MissedTicks or use core.Every")
+	bad(after && s.first == AlignedToClock, "core.FixedDelay has no grid to align: drop core.AlignedToClock or use core.Every")
+	bad(after && s.jitter > 0, "core.FixedDelay has no grid to jitter: drop the jitter or use core.Every")
+	bad(!after && s.interval == 0 && s.first != Immediately, "interval 0 has no first tick to wait for: drop core.FirstTick or set an interval")
 	bad(!after && s.interval == 0 && s.jitter > 0, "interval 0 leaves no room for jitter: drop it or set an interval")
 	bad(s.interval > 0 && s.jitter >= s.interval,
 		fmt.Sprintf("jitter %s must be less than the interval %s", s.jitter, s.interval))
@@ -112,7 +112,7 @@ func (m *machine) onChecked(e event) State {
 // is ours already, because that is where people look after a restart.
 func (m *machine) refuseStart(message string) State {
 	if m.log.opened() {
-		m.Log("Error: %s", message)
+		m.Logf("Error: %s", message)
 	}
 	m.refuse(message)
 	return m.exit(1)
@@ -157,7 +157,7 @@ func (m *machine) acquire(ctx context.Context, who lock.Owner) (lock.Lease, erro
 		if !errors.Is(err, lock.ErrLost) {
 			return lease, err
 		}
-		m.Log("Warning: the lock was lost during the restart, and is asked for anew: %v", err)
+		m.Logf("Warning: the lock was lost during the restart, and is asked for anew: %v", err)
 	}
 	return m.set.lock.Acquire(ctx, who)
 }
@@ -166,7 +166,7 @@ func (m *machine) onLeased(e event) State {
 	switch {
 	case errors.Is(e.err, lock.ErrHeld) && m.set.standby:
 		if m.state != StateStandby {
-			m.Log("Standing by. %v", e.err)
+			m.Logf("Standing by. %v", e.err)
 			m.reportStart(forker.Report{Running: true, Message: "standing by: " + e.err.Error()})
 		}
 		m.blind = false
@@ -174,12 +174,12 @@ func (m *machine) onLeased(e event) State {
 		return StateStandby
 	case errors.Is(e.err, lock.ErrHeld):
 		line := fmt.Sprintf("Shutting Down: Lock Detected. Details: %v", e.err)
-		m.Log("%s", line)
+		m.Logf("%s", line)
 		m.reportStart(forker.Report{Message: m.log.prefixed(line)})
 		return m.exit(0)
 	case e.err != nil && (m.state == StateStandby || m.next != nil):
 		if !m.blind {
-			m.Log("Warning: standing by, because the lock cannot be asked for: %v", e.err)
+			m.Logf("Warning: standing by, because the lock cannot be asked for: %v", e.err)
 		}
 		m.blind = true
 		m.after(backOffAt, standbyPause)
@@ -192,7 +192,7 @@ func (m *machine) onLeased(e event) State {
 	if err := m.open(); err != nil {
 		return m.refuseStart(err.Error())
 	}
-	m.Log("Application Startup. PID: %d%s", m.host.Processes.PID(), m.startDetails())
+	m.Logf("Application Startup. PID: %d%s", m.host.Processes.PID(), m.startDetails())
 	m.startSetup()
 	return StateSettingUp
 }
@@ -226,7 +226,7 @@ func (m *machine) startSetup() {
 		if err := m.setUp(ctx); err != nil {
 			return err
 		}
-		m.tell(ctx, Moment{Event: Init, Iteration: m.Iteration()})
+		m.tell(ctx, HookInfo{Hook: HookInit, Iteration: m.Iteration()})
 		return nil
 	})
 }

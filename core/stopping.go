@@ -28,7 +28,7 @@ func (m *machine) planStop(e event) {
 // finish, so what runs is told to give up.
 func (m *machine) onStopEarly(e event) State {
 	m.planStop(e)
-	m.Log("Shutting Down: %s, before the start was complete", e.cause)
+	m.Logf("Shutting Down: %s, before the start was complete", e.cause)
 	m.after(timeUpAt, m.set.shutdownLimit)
 	m.interrupt(errors.New(e.cause))
 	return StateDraining
@@ -43,13 +43,13 @@ func (m *machine) onStopStandby(e event) State {
 
 func (m *machine) onStopIdle(e event) State {
 	m.planStop(e)
-	m.Log("Shutting Down: %s", e.cause)
+	m.Logf("Shutting Down: %s", e.cause)
 	return m.tearDownNow()
 }
 
 func (m *machine) onStopBusy(e event) State {
 	m.planStop(e)
-	m.Log("Shutting Down: %s. Waiting up to %s for Execute #%d to finish", e.cause, m.set.shutdownLimit, m.Iteration())
+	m.Logf("Shutting Down: %s. Waiting up to %s for Execute #%d to finish", e.cause, m.set.shutdownLimit, m.Iteration())
 	m.after(timeUpAt, m.set.shutdownLimit)
 	return StateDraining
 }
@@ -60,7 +60,7 @@ func (m *machine) onStopAgain(e event) State {
 	if m.plan.restart {
 		m.plan.restart, m.plan.trial = false, false
 		m.plan.cause = e.cause
-		m.Log("Shutting Down: %s, instead of restarting", e.cause)
+		m.Logf("Shutting Down: %s, instead of restarting", e.cause)
 		if m.state == StateTearingDown {
 			m.leaving.Store(true)
 			m.notify("STOPPING=1")
@@ -72,7 +72,7 @@ func (m *machine) onStopAgain(e event) State {
 	}
 	if m.forced || m.state == StateTearingDown {
 		m.forced = true
-		m.Log("Forced: %s once more: leaving at once", e.cause)
+		m.Logf("Forced: %s once more: leaving at once", e.cause)
 		return m.exit(1)
 	}
 	m.plan.code = 1
@@ -123,12 +123,12 @@ func (m *machine) onDrainLimit(event) State {
 		return StateDraining
 	}
 	if m.plan.restart {
-		m.Log("Error: Execute #%d does not return: it is left behind", m.Iteration())
+		m.Logf("Error: Execute #%d does not return: it is left behind", m.Iteration())
 		m.abandon()
 		m.sched.finish(m.host.Clock.Now())
 		return m.afterDraining()
 	}
-	m.Log("Error: what was running does not return: leaving without teardown")
+	m.Logf("Error: what was running does not return: leaving without teardown")
 	m.abandon()
 	m.plan.code = 1
 	m.plan.bare = true
@@ -139,9 +139,9 @@ func (m *machine) onDrainLimit(event) State {
 func (m *machine) tearDownNow() State {
 	m.deadlines = [numDeadlines]time.Time{}
 	m.after(timeUpAt, m.set.shutdownLimit)
-	moment := Moment{Event: Shutdown, Iteration: m.Iteration(), Cause: m.plan.cause}
+	moment := HookInfo{Hook: HookShutdown, Iteration: m.Iteration(), Cause: m.plan.cause}
 	if m.plan.restart {
-		moment.Event = Restart
+		moment.Hook = HookRestart
 		m.notify("RELOADING=1")
 	} else {
 		m.notify("STOPPING=1")
@@ -179,7 +179,7 @@ func (m *machine) onTeardownLimit(event) State {
 		m.after(timeUpAt, limitGrace)
 		return StateTearingDown
 	}
-	m.Log("Error: teardown does not return: it is left behind")
+	m.Logf("Error: teardown does not return: it is left behind")
 	m.abandon()
 	return m.conclude()
 }
@@ -208,7 +208,7 @@ func (m *machine) exit(code int) State {
 	m.removePID()
 	if m.log.opened() {
 		m.log.retry() // so that the last line is the last one in the file, too
-		m.Log("Shutdown Complete. Uptime: %s Iterations: %d Exit status: %d", m.uptime(), m.Iteration(), code)
+		m.Logf("Shutdown Complete. Uptime: %s Iterations: %d Exit status: %d", m.uptime(), m.Iteration(), code)
 		m.log.close()
 	}
 	// To whoever waits for the start, a daemon that was stopped before it was
@@ -229,7 +229,7 @@ func (m *machine) takeUpTheRest() {
 	}
 	if m.next.PIDFile != nil {
 		if err := m.claimPID(); err != nil {
-			m.Log("Error: %v", err)
+			m.Logf("Error: %v", err)
 		}
 	}
 	if m.next.Lease != nil && m.keeper == nil && m.set.lock != nil {
@@ -237,7 +237,7 @@ func (m *machine) takeUpTheRest() {
 		defer cancel()
 		lease, err := m.acquire(ctx, m.owner())
 		if err != nil {
-			m.Log("Error: the lock was not given back: %v", err)
+			m.Logf("Error: the lock was not given back: %v", err)
 			return
 		}
 		m.keeper = newKeeper(m.Daemon, lease, 0)
@@ -249,14 +249,14 @@ func (m *machine) removePID() {
 		return
 	}
 	if err := m.pid.Remove(); err != nil {
-		m.Log("Error: %v", err)
+		m.Logf("Error: %v", err)
 	}
 	m.pid = nil
 }
 
 func (d *Daemon) notify(state string) {
 	if err := d.host.Supervisor.Notify(state); err != nil {
-		d.Log("Warning: could not tell the supervisor %s: %v", state, err)
+		d.Logf("Warning: could not tell the supervisor %s: %v", state, err)
 	}
 }
 

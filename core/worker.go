@@ -100,7 +100,7 @@ func (d *Daemon) iterate(ctx context.Context) (time.Duration, error) {
 		d.host.Observe(Observation{Kind: ObserveBegin, Iteration: n})
 	}
 	if len(d.set.handlers) > 0 {
-		d.tell(ctx, Moment{Event: PreExecute, Iteration: n})
+		d.tell(ctx, HookInfo{Hook: HookPreExecute, Iteration: n})
 	}
 	err := d.execute(ctx)
 	return d.finish(ctx, n, start, err), err
@@ -124,18 +124,18 @@ func (d *Daemon) finish(ctx context.Context, n int64, start time.Time, err error
 }
 
 func (d *Daemon) tellEnd(ctx context.Context, n int64, took time.Duration, err error) {
-	m := Moment{Iteration: n, Took: took, Err: err}
+	m := HookInfo{Iteration: n, Took: took, Err: err}
 	if err != nil {
-		m.Event = Error
+		m.Hook = HookError
 		d.tell(ctx, m)
 	}
-	m.Event = PostExecute
+	m.Hook = HookPostExecute
 	d.tell(ctx, m)
 	if m.Left = d.set.interval; d.set.paced&pacedAfter == 0 {
 		m.Left -= took
 	}
 	if m.Left > 0 {
-		m.Event = Idle
+		m.Hook = HookIdle
 		d.tell(ctx, m)
 	}
 }
@@ -167,7 +167,7 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// fatal is what Daemon.Fatal panics with to leave Execute.
+// fatal is what Daemon.Fatalf panics with to leave Execute.
 type fatal struct{ err error }
 
 func catch(err *error) {

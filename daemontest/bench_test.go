@@ -26,7 +26,7 @@ func plain(extra ...core.Option) *core.Daemon {
 }
 
 // lives measures whole lives of that many iterations, a second each.
-func lives(b *testing.B, declare Declare, s Scenario, iterations int) {
+func lives(b *testing.B, declare NewFunc, s Scenario, iterations int) {
 	s.Steps = Steps{At(time.Duration(iterations)*time.Second-time.Millisecond, Signal(syscall.SIGTERM))}
 	s.Options = append(s.Options, core.Every(time.Second))
 	s.Want = Want{Iterations(iterations), Exit(0)}

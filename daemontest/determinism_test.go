@@ -19,24 +19,24 @@ import (
 func busyDaemon(extra ...core.Option) *core.Daemon {
 	says := func(what string) core.Func {
 		return func(_ context.Context, d *core.Daemon) error {
-			d.Log("%s", what)
+			d.Logf("%s", what)
 			return nil
 		}
 	}
-	event := func(_ context.Context, d *core.Daemon, m core.Moment) { d.Log("event %s", m.Event) }
+	event := func(_ context.Context, d *core.Daemon, m core.HookInfo) { d.Logf("event %s", m.Hook) }
 	return poller(append([]core.Option{
 		core.Setup(says("setup")),
 		core.Teardown(says("teardown")),
 		core.OnSignal(syscall.SIGUSR2, says("SIGUSR2")),
-		core.On(core.Init, event), core.On(core.Signal, event), core.On(core.Error, event),
-		core.On(core.Restart, event), core.On(core.Shutdown, event),
+		core.On(core.HookInit, event), core.On(core.HookSignal, event), core.On(core.HookError, event),
+		core.On(core.HookRestart, event), core.On(core.HookShutdown, event),
 		core.WithLock(Leased("memory:poller", 4*time.Second)),
-		core.TimeLimit(20 * time.Second),
+		core.IterationTimeout(20 * time.Second),
 		core.Execute(func(ctx context.Context, d *core.Daemon) error {
 			select {
 			case <-time.After(300 * time.Millisecond):
 			case <-ctx.Done():
-				d.Log("interrupted")
+				d.Logf("interrupted")
 			}
 			return nil
 		}),
@@ -46,7 +46,7 @@ func busyDaemon(extra ...core.Option) *core.Daemon {
 // untilCancelled ends with its context, and says so.
 func untilCancelled(ctx context.Context, d *core.Daemon) error {
 	<-ctx.Done()
-	d.Log("cancelled")
+	d.Logf("cancelled")
 	return context.Cause(ctx)
 }
 
@@ -54,7 +54,7 @@ func untilCancelled(ctx context.Context, d *core.Daemon) error {
 var busyLife = Scenario{
 	Args:       "-d -p poller.pid",
 	Supervised: true,
-	Execute: Script{}.ButNth(2, 200*time.Millisecond).ButNth(3, 7*time.Second).
+	Execute: Script{}.Except(2, 200*time.Millisecond).Except(3, 7*time.Second).
 		FailsAt(6, errors.New("boom")).PanicsAt(9, "argh").DoesAt(22, untilCancelled),
 	Steps: Steps{
 		At(5*time.Second, Signal(syscall.SIGUSR1), Signal(syscall.SIGUSR2), Signal(syscall.SIGUSR1), Signal(syscall.SIGCONT)),
@@ -97,7 +97,7 @@ func TestAScenarioHasOneTimelineBesideBusyGoroutines(t *testing.T) {
 	sameTimeline(t, busyDaemon, busyLife, 10)
 }
 
-func sameTimeline(t *testing.T, declare Declare, s Scenario, plays int) {
+func sameTimeline(t *testing.T, declare NewFunc, s Scenario, plays int) {
 	t.Helper()
 	set(t, checkFlag, 1) // here is check enough
 	first, verdict := examine(t, declare, s)
@@ -152,7 +152,7 @@ func TestSeedsAreOrders(t *testing.T) {
 func TestOrdersPlaysManySeeds(t *testing.T) {
 	tie := Scenario{Execute: Instantly(), Steps: Steps{stopAt(10 * time.Second)}, Orders: 50}
 	var played int
-	count := That("to be counted", func(*Result) error { played++; return nil })
+	count := Check("to be counted", func(*Result) error { played++; return nil })
 
 	tie.Want = Want{count, Exit(0)}
 	if _, verdict := examine(t, poller, tie); verdict != "" || played != 50 {
@@ -178,12 +178,12 @@ func TestCheckFindsChance(t *testing.T) {
 	heads := []string{"heads", "tails"}
 	for name, execute := range map[string]core.Func{
 		"package rand": func(_ context.Context, d *core.Daemon) error {
-			d.Log("%s", heads[rand.IntN(2)])
+			d.Logf("%s", heads[rand.IntN(2)])
 			return nil
 		},
 		"the order of a map": func(_ context.Context, d *core.Daemon) error {
 			for n := range map[int]bool{1: true, 2: true, 3: true, 4: true} {
-				d.Log("%d", n)
+				d.Logf("%d", n)
 			}
 			return nil
 		},

@@ -9,7 +9,7 @@
 //	func TestPollerOutlivesASlowAPI(t *testing.T) {
 //		daemontest.Run(t, New, daemontest.Scenario{
 //			Args:    "-d -p poller.pid",
-//			Execute: daemontest.Takes(200*time.Millisecond).ButNth(3, 7*time.Second),
+//			Execute: daemontest.Takes(200*time.Millisecond).Except(3, 7*time.Second),
 //			Steps: daemontest.Steps{
 //				daemontest.At(12*time.Second, daemontest.Signal(syscall.SIGUSR1)),
 //				daemontest.At(31*time.Second, daemontest.Signal(syscall.SIGTERM)),
@@ -68,7 +68,7 @@
 // comes next. Scenario.Orders plays many seeds, and so many orders; a failure
 // names the seed that shows it again.
 //
-// That leaves chance in your own code: package rand, the order of a map, state
+// Check leaves chance in your own code: package rand, the order of a map, state
 // that outlives a play, goroutines that sleep to the same instant or are woken
 // by one close. -daemontest.check=N plays each scenario N times and names the
 // first line that differs.

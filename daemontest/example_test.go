@@ -37,7 +37,7 @@ func asTest(test func(t *testing.T)) {
 func ExampleRun() {
 	asTest(func(t *testing.T) {
 		r := daemontest.Run(t, New, daemontest.Scenario{
-			Execute: daemontest.Takes(time.Second).ButNth(2, 14*time.Second),
+			Execute: daemontest.Takes(time.Second).Except(2, 14*time.Second),
 			Steps: daemontest.Steps{
 				daemontest.At(26*time.Second, daemontest.Signal(syscall.SIGTERM)),
 			},
@@ -66,12 +66,12 @@ func ExampleRun() {
 // A script says how Execute behaves. Where several rules fit, the last counts.
 func ExampleScript() {
 	script := daemontest.Takes(time.Second).
-		ButFrom(3, 2*time.Second).
+		ExceptFrom(3, 2*time.Second).
 		FailsAt(4, errors.New("the API is away"))
 	asTest(func(t *testing.T) {
 		r := daemontest.Run(t, New, daemontest.Scenario{
 			Execute: script,
-			Options: []core.Option{core.Tolerate(2)},
+			Options: []core.Option{core.MaxConsecutiveFailures(2)},
 			Steps:   daemontest.Steps{daemontest.AfterIteration(5, time.Second, daemontest.Signal(syscall.SIGINT))},
 			Want:    daemontest.Want{daemontest.Failures(1), daemontest.Exit(0)},
 		})

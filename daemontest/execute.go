@@ -57,13 +57,13 @@ func (s Script) with(from, to int64, a act) Script {
 	return s
 }
 
-// ButNth lets iteration n take d.
-func (s Script) ButNth(n int64, d time.Duration) Script {
+// Except lets iteration n take d.
+func (s Script) Except(n int64, d time.Duration) Script {
 	return s.with(n, n, act{kind: actTake, takes: d})
 }
 
-// ButFrom lets iteration n and all later ones take d.
-func (s Script) ButFrom(n int64, d time.Duration) Script {
+// ExceptFrom lets iteration n and all later ones take d.
+func (s Script) ExceptFrom(n int64, d time.Duration) Script {
 	return s.with(n, 0, act{kind: actTake, takes: d})
 }
 

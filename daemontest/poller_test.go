@@ -20,7 +20,7 @@ func poller(extra ...core.Option) *core.Daemon {
 		core.Execute(func(context.Context, *core.Daemon) error { return nil }),
 		core.WithLock(lock.File("/run/poller.lock")),
 		core.WithAlerts(mail.Writer(os.Stdout), "ops@example.com"),
-		core.WithLogFile(core.Daily("/var/log/poller")),
+		core.WithLog(core.Daily("/var/log/poller")),
 	}, extra...)...)
 }
 
@@ -30,7 +30,7 @@ func stopAt(at time.Duration) Step { return At(at, Signal(syscall.SIGTERM)) }
 // slowAPI is the scenario of the design's first page.
 var slowAPI = Scenario{
 	Args:    "-d -p poller.pid",
-	Execute: Takes(200*time.Millisecond).ButNth(3, 7*time.Second),
+	Execute: Takes(200*time.Millisecond).Except(3, 7*time.Second),
 	Steps: Steps{
 		At(12*time.Second, Signal(syscall.SIGUSR1)),
 		At(31*time.Second, Signal(syscall.SIGTERM)),

@@ -144,7 +144,7 @@ func TestASleeperIsNotLeftBehind(t *testing.T) {
 	Run(t, poller, Scenario{
 		Execute: Does(func(_ context.Context, d *core.Daemon) error {
 			time.Sleep(10 * time.Minute)
-			d.Log("woken")
+			d.Logf("woken")
 			return nil
 		}),
 		Steps: Steps{At(time.Second, Signal(syscall.SIGKILL))},
@@ -160,7 +160,7 @@ func TestPanicsAreReported(t *testing.T) {
 	_, verdict = examine(t, poller, Scenario{
 		Execute: Instantly(),
 		Steps:   Steps{At(time.Second, Do("break", func(*World) { panic("dropped") })), stopAt(2 * time.Second)},
-		Want:    Want{Exit(0), That("more", func(*Result) error { panic("no more") })},
+		Want:    Want{Exit(0), Check("more", func(*Result) error { panic("no more") })},
 	})
 	says(t, verdict, `step "break" panicked: dropped`, "an expectation panicked: no more")
 	if strings.Contains(verdict, "want exit status") {
@@ -186,7 +186,7 @@ func TestGoexitHangsNothing(t *testing.T) {
 	})
 	t.Run("in Setup", func(t *testing.T) {
 		Run(t, poller, Scenario{
-			Options: []core.Option{core.Setup(exits)}, Want: Want{Iterations(0), Exit(1), LockReleased(), Complains("runtime.Goexit was called")},
+			Options: []core.Option{core.Setup(exits)}, Want: Want{Iterations(0), Exit(1), LockReleased(), Stderr("runtime.Goexit was called")},
 		})
 	})
 	t.Run("in a signal's handler", func(t *testing.T) {
@@ -221,15 +221,15 @@ func TestGoexitHangsNothing(t *testing.T) {
 func TestAllMissesAreToldTogether(t *testing.T) {
 	set(t, seedFlag, 1)
 	r, verdict := examine(t, poller, Scenario{
-		Execute: Takes(time.Second/2).ButNth(2, 8*time.Second),
+		Execute: Takes(time.Second/2).Except(2, 8*time.Second),
 		Steps:   Steps{stopAt(16 * time.Second)},
 		Want: Want{
 			Iterations(5), IterationsAt(seconds(0, 5, 12)...), Overruns(0), Failures(1), Restarts(1), MissedTicks(7),
 			Logs("no such line"), LogsTimes("Run Loop", 2), NoLog("Shutting Down"), LastLog("first"),
 			Mails(0), MailContains("nothing"), Exit(1), Killed(), EndsAt(time.Second), FileContains("missing", "x"),
-			NoFile("/var/log/poller/2026-01-01.log"), Prints("out"), Complains("err"), Notifies("READY=1"),
-			That("the impossible", func(*Result) error { return errors.New("impossible") }),
-			Exits("-x", 0), Golden("missing"),
+			NoFile("/var/log/poller/2026-01-01.log"), Stdout("out"), Stderr("err"), Notifies("READY=1"),
+			Check("the impossible", func(*Result) error { return errors.New("impossible") }),
+			ExitOf("-x", 0), Golden("missing"),
 			Iterations(4), Exit(0), // these two are so
 		},
 	})
@@ -258,7 +258,7 @@ func TestAllMissesAreToldTogether(t *testing.T) {
 func TestALongTimelineIsAbridged(t *testing.T) {
 	_, verdict := examine(t, poller, Scenario{
 		Execute: Instantly().FailsAt(400, errors.New("boom")),
-		Options: []core.Option{core.Tolerate(2)},
+		Options: []core.Option{core.MaxConsecutiveFailures(2)},
 		Steps:   Steps{stopAt(time.Hour)},
 		Want:    Want{Failures(0)},
 	})
@@ -282,7 +282,7 @@ func TestGoldenComparesAndRewrites(t *testing.T) {
 		t.Errorf("the golden file holds %q, %v", content, err)
 	}
 
-	s.Execute = Instantly().ButNth(2, time.Second)
+	s.Execute = Instantly().Except(2, time.Second)
 	_, verdict = examine(t, poller, s)
 	says(t, verdict, "is not that of testdata/life.golden", "first:   00:05.000  execute #2", "then:    00:05.000  execute #2 ... 1s")
 }

@@ -103,7 +103,7 @@ func checkDefault() int {
 // the world outside, such as a network connection or a child process. A
 // scenario that hangs on one is reported after some seconds, with the
 // goroutine to blame.
-func Run(t *testing.T, declare Declare, s Scenario) *Result {
+func Run(t *testing.T, declare NewFunc, s Scenario) *Result {
 	t.Helper()
 	r, verdict := examine(t, declare, s)
 	if verdict != "" {
@@ -113,7 +113,7 @@ func Run(t *testing.T, declare Declare, s Scenario) *Result {
 }
 
 // examine is Run without the report: an empty verdict means that all is well.
-func examine(t *testing.T, declare Declare, s Scenario) (r *Result, verdict string) {
+func examine(t *testing.T, declare NewFunc, s Scenario) (r *Result, verdict string) {
 	seed := s.Seed
 	if seed == 0 {
 		seed = *seedFlag
@@ -132,7 +132,7 @@ func examine(t *testing.T, declare Declare, s Scenario) (r *Result, verdict stri
 }
 
 // prove plays the scenario again and compares, if asked to.
-func prove(t *testing.T, declare Declare, s Scenario, r *Result) {
+func prove(t *testing.T, declare NewFunc, s Scenario, r *Result) {
 	if *checkFlag < 2 {
 		return
 	}

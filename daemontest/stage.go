@@ -13,7 +13,7 @@ import (
 )
 
 // play runs the scenario once, in a bubble of its own, guarded by a watchdog.
-func play(t *testing.T, declare Declare, s Scenario, seed uint64) *Result {
+func play(t *testing.T, declare NewFunc, s Scenario, seed uint64) *Result {
 	r := &Result{Seed: seed, scenario: &s}
 	ready := make(chan *World, 1)
 	done := make(chan string, 1)

@@ -183,9 +183,9 @@ func Exit(code int) Expectation {
 	}
 }
 
-// Exits wants the first process that was started with these arguments to end
+// ExitOf wants the first process that was started with these arguments to end
 // with this exit status: a launcher, or the program that a Command ran.
-func Exits(args string, code int) Expectation {
+func ExitOf(args string, code int) Expectation {
 	return func(r *Result) *miss {
 		for _, p := range r.world.all() {
 			if !slices.Equal(p.args, strings.Fields(args)) {
@@ -254,8 +254,8 @@ func FileContains(path, text string) Expectation {
 	}
 }
 
-// Prints wants standard output to contain text.
-func Prints(text string) Expectation {
+// Stdout wants standard output to contain text.
+func Stdout(text string) Expectation {
 	return func(r *Result) *miss {
 		if out := r.world.Stdout(); !strings.Contains(out, text) {
 			return missed(nil, "want standard output to contain %q, it is %q", text, out)
@@ -264,8 +264,8 @@ func Prints(text string) Expectation {
 	}
 }
 
-// Complains wants standard error to contain text.
-func Complains(text string) Expectation {
+// Stderr wants standard error to contain text.
+func Stderr(text string) Expectation {
 	return func(r *Result) *miss {
 		if out := r.world.Stderr(); !strings.Contains(out, text) {
 			return missed(nil, "want standard error to contain %q, it is %q", text, out)
@@ -309,8 +309,8 @@ func AnyOf(lists ...Want) Expectation {
 	}
 }
 
-// That wants whatever check wants; its error is told.
-func That(what string, check func(r *Result) error) Expectation {
+// Check wants whatever check wants; its error is told.
+func Check(what string, check func(r *Result) error) Expectation {
 	return func(r *Result) *miss {
 		if err := check(r); err != nil {
 			return missed(nil, "want %s: %v", what, err)

@@ -16,9 +16,9 @@ import (
 	"github.com/evertick/evertick/mail"
 )
 
-// Declare is how a daemon is declared for Run: a function that hands its extra
+// NewFunc is how a daemon is declared for Run: a function that hands its extra
 // options on to core.New.
-type Declare func(extra ...core.Option) *core.Daemon
+type NewFunc func(extra ...core.Option) *core.Daemon
 
 // quantum is the grain of the world's time: daemons see only whole quanta. The
 // nanoseconds within one are lanes: each daemon, and each step, wakes in a
@@ -49,7 +49,7 @@ const (
 // files, locks, mail server. A step's action receives it. Its methods are for
 // actions and checks; they must not be called from a daemon.
 type World struct {
-	declare  Declare
+	declare  NewFunc
 	scenario *Scenario
 	start    time.Time // of the bubble
 	lanes    []int     // block numbers, permuted by the seed
@@ -85,7 +85,7 @@ type World struct {
 	resident  uint64
 }
 
-func newWorld(declare Declare, s *Scenario, seed uint64) *World {
+func newWorld(declare NewFunc, s *Scenario, seed uint64) *World {
 	w := &World{
 		declare:  declare,
 		scenario: s,

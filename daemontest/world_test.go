@@ -53,9 +53,9 @@ func TestSignalsBetweenTwoImages(t *testing.T) {
 func TestAStopDuringExecuteStopsEverything(t *testing.T) {
 	Run(t, poller, Scenario{
 		Options: []core.Option{core.WithLock(Leased("memory:poller", time.Minute))},
-		Execute: Script{}.ButNth(1, 6*time.Second).DoesAt(2, func(_ context.Context, d *core.Daemon) error {
+		Execute: Script{}.Except(1, 6*time.Second).DoesAt(2, func(_ context.Context, d *core.Daemon) error {
 			time.Sleep(3 * time.Second) // until 9 s, if the process were not stopped
-			d.Log("the second one is done")
+			d.Logf("the second one is done")
 			return nil
 		}),
 		Steps: Steps{
@@ -71,7 +71,7 @@ func TestAStopDuringExecuteStopsEverything(t *testing.T) {
 		},
 		Want: Want{
 			IterationsAt(seconds(0, 6, 27, 30)...), Overruns(2), MissedTicks(5), Mails(2), Exit(0), Logs("the second one is done"),
-			That("nothing to happen while it was stopped", func(r *Result) error {
+			Check("nothing to happen while it was stopped", func(r *Result) error {
 				if n := r.count(func(e entry) bool { return e.p != nil && e.at > 7*time.Second && e.at < 27*time.Second }); n > 0 {
 					return errors.New(r.Timeline())
 				}
@@ -127,8 +127,8 @@ func TestCommandsAtTheInstantOfATick(t *testing.T) {
 			At(20*time.Second, Command("-s stop -p poller.pid")),
 		},
 		Want: Want{
-			Exits("-s dump -p poller.pid", 0), Exits("-v", 0), Exits("-s restart -p poller.pid", 0), Exits("-p other.pid", 0),
-			Exits("-s stop -p poller.pid", 0), Prints("Dump of poller"), Prints("has restarted in place"), Prints("has stopped"),
+			ExitOf("-s dump -p poller.pid", 0), ExitOf("-v", 0), ExitOf("-s restart -p poller.pid", 0), ExitOf("-p other.pid", 0),
+			ExitOf("-s stop -p poller.pid", 0), Stdout("Dump of poller"), Stdout("has restarted in place"), Stdout("has stopped"),
 			LogsTimes("Lock Detected", 2), Restarts(1), Exit(0), LockReleased(), NoFile("poller.pid"), NoFile("other.pid"), MissedTicks(0),
 		},
 		Orders: 40,
@@ -140,7 +140,7 @@ func TestCommandsAtTheInstantOfATick(t *testing.T) {
 func TestTheNextDaemonTakesTheDeadOnesPlace(t *testing.T) {
 	Run(t, poller, Scenario{
 		Args:    "-p poller.pid",
-		Execute: Takes(time.Second).ButNth(2, 6*time.Second),
+		Execute: Takes(time.Second).Except(2, 6*time.Second),
 		Steps: Steps{
 			At(2*time.Second, Command("-p poller.pid")), // refused
 			At(13*time.Second, Signal(syscall.SIGKILL)),
@@ -187,18 +187,18 @@ func TestThePastHasNoEffect(t *testing.T) {
 			return nil
 		}
 		time.Sleep(30 * time.Second) // whatever its context says
-		d.Log("a voice from the past")
-		d.Alert("a mail from the past")
+		d.Logf("a voice from the past")
+		d.Alertf("a mail from the past")
 		return nil
 	}
 	Run(t, poller, Scenario{
 		Args:    "-d",
-		Options: []core.Option{core.TimeLimit(3 * time.Second)},
+		Options: []core.Option{core.IterationTimeout(3 * time.Second)},
 		Execute: Does(talk),
 		Steps:   Steps{stopAt(time.Minute)},
 		Want: Want{
 			Restarts(1), NoLog("voice"), MailContains("time limit"), Mails(1), Exit(0),
-			That("the first iteration to have no end", func(r *Result) error {
+			Check("the first iteration to have no end", func(r *Result) error {
 				if r.count(func(e entry) bool { return isExecute(e) && e.n == 1 && !e.done }) != 1 {
 					return errors.New("it has one")
 				}
@@ -235,11 +235,11 @@ func TestStepsAfterEvents(t *testing.T) {
 // own Execute.
 func TestAScriptMayLeaveIterationsToTheDaemon(t *testing.T) {
 	Run(t, poller, Scenario{
-		Options: []core.Option{core.Tolerate(9), core.Execute(func(_ context.Context, d *core.Daemon) error {
-			d.Log("my own %d", d.Iteration())
+		Options: []core.Option{core.MaxConsecutiveFailures(9), core.Execute(func(_ context.Context, d *core.Daemon) error {
+			d.Logf("my own %d", d.Iteration())
 			return nil
 		})},
-		Execute: Script{}.FailsAt(2, errors.New("boom")).ButNth(3, time.Second).PanicsAt(4, "argh").FailsFrom(6, errors.New("")),
+		Execute: Script{}.FailsAt(2, errors.New("boom")).Except(3, time.Second).PanicsAt(4, "argh").FailsFrom(6, errors.New("")),
 		Steps:   Steps{stopAt(31 * time.Second)},
 		Want:    Want{Iterations(7), Failures(4), LogsTimes("my own", 2), Logs("my own 1"), Logs("my own 5"), Exit(0)},
 	})
@@ -264,7 +264,7 @@ func TestTheWallClockSteps(t *testing.T) {
 	start := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 	Run(t, poller, Scenario{
 		Start:   start,
-		Execute: Does(func(_ context.Context, d *core.Daemon) error { d.Log("%s", d.Clock().Wall()); return nil }),
+		Execute: Does(func(_ context.Context, d *core.Daemon) error { d.Logf("%s", d.Clock().Wall()); return nil }),
 		Steps:   Steps{At(2*time.Second, StepWallClock(-time.Hour)), At(7*time.Second, StepWallClock(2*time.Hour)), stopAt(12 * time.Second)},
 		Want: Want{
 			IterationsAt(seconds(0, 5, 10)...), Logs("2026-11-23 08:00:00"), Logs("2026-11-23 07:00:05"), Logs("2026-11-23 09:00:10"),

@@ -81,7 +81,7 @@ func TestLaterErrorsRestartADaemonButNotForEver(t *testing.T) {
 func TestTheTimeLimitRestartsThoughTheExecuteNeverReturns(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	pid := s.detach(s.args("--hang", "3", "--time-limit", "300ms")...)
+	pid := s.detach(s.args("--hang", "3", "--iteration-timeout", "300ms")...)
 	s.logged("Restart: 1 (", 1)
 	s.logged("beat 6", 1)
 	require.True(t, restarted(pid))
@@ -99,7 +99,7 @@ func TestTheTimeLimitRestartsThoughTheExecuteNeverReturns(t *testing.T) {
 func TestTheTimeLimitCancelsAnExecuteThatListens(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	p := s.start(s.args("--work", "1h", "--time-limit", "300ms")...)
+	p := s.start(s.args("--work", "1h", "--iteration-timeout", "300ms")...)
 	begun := time.Now()
 	require.Equal(t, 1, p.exit())
 	require.Less(t, time.Since(begun), patience/2)

@@ -32,7 +32,7 @@ func New(extra ...core.Option) *core.Daemon {
 	return core.New("drill", append([]core.Option{
 		core.Flags(r.flags),
 		core.Configure(r.options),
-		core.Check(r.checkWitness),
+		core.CheckEnvironment(r.checkWitness),
 		core.Execute(r.execute),
 	}, extra...)...)
 }
@@ -40,13 +40,13 @@ func New(extra ...core.Option) *core.Daemon {
 func (r *drill) flags(app *kingpin.Application) {
 	app.Flag("every", "Time from beat to beat; 0 means no sleep.").Default("1s").DurationVar(&r.every)
 	app.Flag("lock", "What keeps a second one away: file:PATH, PATH or null:").
-		Default(core.ScratchPath("drill.lock")).StringVar(&r.lock)
-	app.Flag("log", "Log file.").Default(core.ScratchPath("drill.log")).StringVar(&r.log)
+		Default(core.RuntimePath("drill.lock")).StringVar(&r.lock)
+	app.Flag("log", "Log file.").Default(core.RuntimePath("drill.log")).StringVar(&r.log)
 	app.Flag("work", "An execute takes this long.").DurationVar(&r.work)
 	app.Flag("hang", "Execute number N ignores everything and never returns.").PlaceHolder("N").Int64Var(&r.hang)
 	app.Flag("fail-after", "Execute number N and all later ones return an error.").PlaceHolder("N").Int64Var(&r.failAfter)
 	app.Flag("panic-at", "Execute number N panics.").PlaceHolder("N").Int64Var(&r.panicAt)
-	app.Flag("time-limit", "An execute may take no longer; 0 means no limit.").DurationVar(&r.timeLimit)
+	app.Flag("iteration-timeout", "An execute may take no longer; 0 means no limit.").DurationVar(&r.timeLimit)
 	app.Flag("restart-every", "Restart in place at this interval, with -d; 0 means never.").DurationVar(&r.restartEvery)
 	app.Flag("alerts", "Where alert mail goes: smtp://HOST:PORT, smtps://HOST, stdout: or stderr:").PlaceHolder("URL").StringVar(&r.alerts)
 	app.Flag("to", "Recipient of alert mail; may be repeated.").PlaceHolder("ADDRESS").StringsVar(&r.to)
@@ -63,10 +63,10 @@ func (r *drill) options(*core.Daemon) ([]core.Option, error) {
 	}
 	return []core.Option{
 		core.FromFlag("--every", core.Every(r.every)),
-		core.FromFlag("--time-limit", core.TimeLimit(r.timeLimit)),
+		core.FromFlag("--iteration-timeout", core.IterationTimeout(r.timeLimit)),
 		core.FromFlag("--restart-every", core.RestartEvery(r.restartEvery)),
 		core.WithLock(single),
-		core.WithLogFile(core.Fixed(r.log)),
+		core.WithLog(core.Fixed(r.log)),
 		core.WithAlerts(sender, r.to...),
 	}, errors.Join(errLock, errMail, errWork)
 }
@@ -86,7 +86,7 @@ func (r *drill) execute(ctx context.Context, d *core.Daemon) error {
 	if err := r.testify(d, "start"); err != nil {
 		return err
 	}
-	d.Log("beat %d", n)
+	d.Logf("beat %d", n)
 	if n == r.hang {
 		select {} // nothing ever comes
 	}
@@ -128,7 +128,7 @@ func (r *drill) testify(d *core.Daemon, what string) error {
 	if err != nil {
 		return fmt.Errorf("witness: %w", err)
 	}
-	_, err = fmt.Fprintf(f, "%s %d %d %d\n", what, os.Getpid(), d.Token(), d.Clock().Boot().Nanoseconds())
+	_, err = fmt.Fprintf(f, "%s %d %d %d\n", what, os.Getpid(), d.FencingToken(), d.Clock().Boot().Nanoseconds())
 	return errors.Join(err, f.Close())
 }
 

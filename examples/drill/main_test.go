@@ -23,7 +23,7 @@ func TestDrillIsRestartedAfterErrorsButNotForEver(t *testing.T) {
 
 func TestDrillHangsAndIsRestartedByItsTimeLimit(t *testing.T) {
 	daemontest.Run(t, New, daemontest.Scenario{
-		Args:    "-d --every 1s --time-limit 5s",
+		Args:    "-d --every 1s --iteration-timeout 5s",
 		Execute: daemontest.Takes(100 * time.Millisecond).HangsAt(3),
 		Steps: daemontest.Steps{
 			daemontest.At(30*time.Second, daemontest.Signal(syscall.SIGTERM)),

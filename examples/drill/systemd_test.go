@@ -107,7 +107,7 @@ func TestASupervisedDaemonRestartsAfterAnError(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	supervisor := s.notified()
-	p := s.start(s.args("--hang", "2", "--time-limit", "300ms")...)
+	p := s.start(s.args("--hang", "2", "--iteration-timeout", "300ms")...)
 	require.Equal(t, "READY=1", supervisor.next())
 	require.True(t, strings.HasPrefix(supervisor.next(), "RELOADING=1\n"))
 	require.Equal(t, "READY=1", supervisor.next())

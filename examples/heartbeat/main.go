@@ -22,15 +22,15 @@ func New(extra ...core.Option) *core.Daemon {
 		core.Flags(func(app *kingpin.Application) {
 			app.Flag("every", "Time from beat to beat.").Default("1s").DurationVar(&every)
 			app.Flag("lock", "What keeps a second one away: file:PATH or null:").
-				Default(core.ScratchPath("heartbeat.lock")).StringVar(&lockURL)
-			app.Flag("log", "Log file.").Default(core.ScratchPath("heartbeat.log")).StringVar(&logPath)
+				Default(core.RuntimePath("heartbeat.lock")).StringVar(&lockURL)
+			app.Flag("log", "Log file.").Default(core.RuntimePath("heartbeat.log")).StringVar(&logPath)
 		}),
 		core.Configure(func(*core.Daemon) ([]core.Option, error) {
 			single, err := lock.Parse(lockURL)
 			return []core.Option{
 				core.FromFlag("--every", core.Every(every)),
 				core.WithLock(single),
-				core.WithLogFile(core.Fixed(logPath)),
+				core.WithLog(core.Fixed(logPath)),
 			}, err
 		}),
 		core.Execute(beat),
@@ -38,6 +38,6 @@ func New(extra ...core.Option) *core.Daemon {
 }
 
 func beat(_ context.Context, d *core.Daemon) error {
-	d.Log("beat %d", d.Iteration())
+	d.Logf("beat %d", d.Iteration())
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 func TestHeartbeatOutlivesASlowBeat(t *testing.T) {
 	daemontest.Run(t, New, daemontest.Scenario{
 		Args:    "-d -p heartbeat.pid --every 5s",
-		Execute: daemontest.Takes(200*time.Millisecond).ButNth(3, 7*time.Second),
+		Execute: daemontest.Takes(200*time.Millisecond).Except(3, 7*time.Second),
 		Steps: daemontest.Steps{
 			daemontest.At(12*time.Second, daemontest.Signal(syscall.SIGUSR1)),
 			daemontest.At(31*time.Second, daemontest.Signal(syscall.SIGTERM)),
