@@ -41,7 +41,7 @@ type Timer interface {
 	Reset(d time.Duration) bool
 }
 
-// Real is the machine's own clock.
+// Real returns the machine's own clock.
 func Real() Clock { return real }
 
 var real Clock = machine{From(clock.New())}
@@ -51,14 +51,14 @@ type machine struct{ Clock }
 
 func (machine) Boot() time.Duration { return sinceBoot() }
 
-// From makes a Clock of any clock of github.com/benbjohnson/clock, its Mock
-// included. Boot is then the time since the clock's own epoch.
+// From returns the Clock that reads a clock of github.com/benbjohnson/clock, its
+// Mock included. Boot is then the time since the clock's own epoch.
 //
-// The Mock has pitfalls that the harness in daemontest has not: each move of
-// it ends with a real pause of a millisecond and synchronises nothing, so that
-// a test must itself wait for what it expects; Timer(0) fires only with the
-// next move; and time.Sleep or context.WithTimeout in the code under test do
-// not see it at all. Prefer daemontest.Run wherever it will do.
+// The Mock has pitfalls. Each move of it ends with a real pause of a millisecond
+// and synchronises nothing, so a test must itself wait for what it expects. A
+// timer of 0 fires only with the next move. time.Sleep and context.WithTimeout
+// in the code under test do not follow it. Prefer daemontest.Run, which has none
+// of these.
 func From(c clock.Clock) Clock { return from{c} }
 
 type from struct{ clock clock.Clock }

@@ -15,12 +15,12 @@ type Grid struct {
 	Interval time.Duration
 }
 
-// At is the instant of tick n.
+// At returns the instant of tick n.
 func (g Grid) At(n int64) time.Time {
 	return g.First.Add(time.Duration(n) * g.Interval)
 }
 
-// Last is the number of the last tick at or before now; -1 before the first.
+// Last returns the number of the last tick at or before now; -1 before the first.
 func (g Grid) Last(now time.Time) int64 {
 	since := now.Sub(g.First)
 	if since < 0 {
@@ -29,13 +29,13 @@ func (g Grid) Last(now time.Time) int64 {
 	return int64(since / g.Interval)
 }
 
-// Next is the number of the first tick after now.
+// Next returns the number of the first tick after now.
 func (g Grid) Next(now time.Time) int64 { return g.Last(now) + 1 }
 
-// Aligned is the first instant at or after wall that is a round number of
+// Aligned returns the first instant at or after wall that is a round number of
 // intervals since the last midnight in wall's location: for 5 s the seconds
 // 0, 5, 10 of each minute, for an hour the full hours. An interval that
-// does not divide the day begins anew at the next midnight. The interval must
+// does not divide the day starts again at the next midnight. The interval must
 // be positive.
 func Aligned(wall time.Time, interval time.Duration) time.Time {
 	year, month, day := wall.Date()

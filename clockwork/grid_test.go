@@ -81,8 +81,8 @@ func TestAligned(t *testing.T) {
 	}
 }
 
-// Seven seconds do not divide a day: the row begins anew at midnight.
-func TestAlignedBeginsAnewAtMidnight(t *testing.T) {
+// Seven seconds do not divide a day: the row starts again at midnight.
+func TestAlignedStartsAgainAtMidnight(t *testing.T) {
 	late := time.Date(2026, time.March, 4, 23, 59, 59, 0, time.UTC)
 	got := clockwork.Aligned(late, 7*time.Second)
 	if want := late.Add(time.Second); !got.Equal(want) {
