@@ -1,46 +1,29 @@
-# `make test` is exactly what CI runs. It needs Go and make, nothing else: the
-# tools are pinned in tools/ and built by the go command itself, and tools/race
-# sees to the race detector.
+# Needs Go and make, nothing else: the linter is pinned in tools/ and built by
+# the go command itself, and tools/race sees to the race detector.
+#
+# CI runs `make test` and `make lint` (.ci/run).
 
 GO      ?= go
 TIMEOUT ?= 4m
 BENCH   ?= .
 PKG     ?= ./...
+N       ?= 10
+LOAD    ?= 0
 
-GOFMT       := $(shell $(GO) env GOROOT)/bin/gofmt
-STATICCHECK := $(GO) tool -modfile=tools/go.mod staticcheck
-GOLANGCI    := $(GO) tool -modfile=tools/lint/go.mod golangci-lint
+GOLANGCI := bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help test check format-check vet staticcheck race cross generated \
-        lint fmt bench cover generate
+.PHONY: help test race cross generated generate lint fmt flaky bench cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # One after the other, so that the first failure is the last thing printed.
-test: ## everything that CI runs: format, vet, staticcheck, race detector, other platforms, generated files
-	@$(MAKE) --no-print-directory format-check
-	@$(MAKE) --no-print-directory vet
-	@$(MAKE) --no-print-directory staticcheck
+test: ## the tests with the race detector, the other platforms, the generated files
 	@$(MAKE) --no-print-directory race
 	@$(MAKE) --no-print-directory cross
 	@$(MAKE) --no-print-directory generated
 	@echo "make test: all good"
-
-check: test ## the same as test
-
-format-check:
-	@unformatted=$$($(GOFMT) -l .); \
-	if [ -n "$$unformatted" ]; then \
-		echo "not formatted (make fmt does it):"; echo "$$unformatted"; exit 1; \
-	fi
-
-vet:
-	$(GO) vet ./...
-
-staticcheck:
-	$(STATICCHECK) ./...
 
 race:
 	@race=$$(GO=$(GO) tools/race) && set -x && \
@@ -49,11 +32,12 @@ race:
 # What a platform lacks says so when it is asked for; it must not keep the
 # program from being built.
 cross:
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build ./...
 	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build ./...
 	CGO_ENABLED=0 GOOS=freebsd GOARCH=amd64 $(GO) build ./...
 
 # Compares with what was there before, so that it also works outside a git
-# checkout, and leaves a change in the making alone.
+# checkout, and leaves alone what is not committed yet.
 generated:
 	@before=$$(mktemp -d) && trap 'rm -rf "$$before"' EXIT && cp -R docs/. "$$before" && \
 	$(MAKE) --no-print-directory generate && \
@@ -62,11 +46,22 @@ generated:
 generate: ## draw the pictures in docs/ again
 	$(GO) generate ./...
 
-lint: ## golangci-lint, pinned; its first build takes minutes
-	$(GOLANGCI) run $(PKG)
+# The nested modules, too, where they have packages.
+lint: $(GOLANGCI) ## golangci-lint, pinned; building it takes minutes, once
+	@for mod in $$(find . -name go.mod -not -path '*/testdata/*'); do \
+		( cd "$${mod%/go.mod}" && \
+		[ -z "$$($(GO) list ./... 2>/dev/null)" ] || \
+		{ echo "golangci-lint run $${mod%/go.mod}"; "$(CURDIR)/$(GOLANGCI)" run --config "$(CURDIR)/.golangci.yml" ./...; } ) || exit 1; \
+	done
 
-fmt: ## format the code
-	$(GOFMT) -w .
+$(GOLANGCI): tools/go.mod tools/go.sum
+	$(GO) build -modfile=tools/go.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+fmt: $(GOLANGCI) ## format the code
+	$(GOLANGCI) fmt
+
+flaky: ## run all tests N times: make flaky N=20 LOAD=2 RACE=1 PKG=./core
+	@GO=$(GO) tools/flaky $(N) $(LOAD) -timeout $(TIMEOUT) $(PKG)
 
 bench: ## measure: make bench BENCH=Timer PKG=./clockwork
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -19,88 +18,64 @@ const (
 	// logged, when there are more.
 	mailDepth = 64
 
-	// mailLimit bounds one attempt to deliver.
-	mailLimit = 30 * time.Second
+	// mailTimeout bounds one attempt to deliver.
+	mailTimeout = 30 * time.Second
 
-	// flushLimit is how long the end of the daemon waits for its last mails.
-	flushLimit = 5 * time.Second
+	// flushTimeout is how long the end of the daemon waits for its last mails.
+	flushTimeout = 5 * time.Second
 )
-
-// alert logs a message and mails it. It never blocks.
-func (d *Daemon) alert(subject, message string) {
-	d.log.print(message)
-	if d.host.Observe != nil {
-		d.host.Observe(Observation{Kind: ObserveAlert, Text: message})
-	}
-	if d.set.alerts == nil {
-		return
-	}
-	d.alerts.put(mail.Message{
-		To:      d.set.recipients,
-		Subject: d.name + " " + subject,
-		Body:    d.mailBody(message),
-		Time:    d.host.Clock.Wall(),
-	})
-}
-
-func (d *Daemon) mailBody(message string) string {
-	return fmt.Sprintf("%s\n\nHost: %s\nPID: %d\nUptime: %s\nIterations: %d\nVersion: %s\n",
-		d.log.prefixed(message), d.host.Name, d.host.Processes.PID(), d.uptime(), d.Iteration(), d.versionOrNone())
-}
-
-func (d *Daemon) versionOrNone() string {
-	if d.set.version == "" {
-		return "not declared"
-	}
-	return d.set.version
-}
 
 // alertQueue delivers mails one after the other, beside the loop.
 type alertQueue struct {
-	d      *Daemon
-	mu     sync.Mutex // held for instants only
-	queue  []mail.Message
-	idle   chan struct{} // closed while nothing waits
+	clock  clockwork.Clock
+	sender mail.Sender
+	logf   func(format string, args ...any)
+
+	mu    sync.Mutex // held for instants only
+	queue []mail.Message
+	idle  chan struct{} // closed while nothing waits
+
 	more   chan struct{}
 	ctx    context.Context
 	cancel context.CancelFunc
 	start  sync.Once
 }
 
-func newAlertQueue(d *Daemon) *alertQueue {
-	q := &alertQueue{d: d, more: make(chan struct{}, 1), idle: make(chan struct{})}
+func newAlertQueue(clock clockwork.Clock, sender mail.Sender, logf func(format string, args ...any)) *alertQueue {
+	q := &alertQueue{
+		clock: clock, sender: sender, logf: logf,
+		more: make(chan struct{}, 1), idle: make(chan struct{}),
+	}
 	close(q.idle)
 	q.ctx, q.cancel = context.WithCancel(context.Background())
 	return q
 }
 
 // put never blocks.
-func (q *alertQueue) put(m mail.Message) {
+func (q *alertQueue) put(messages ...mail.Message) {
+	for _, m := range messages {
+		if q.add(m) {
+			q.logf("Error: %d alert mails wait already: the oldest is dropped", mailDepth)
+		}
+		q.start.Do(func() { go q.run() })
+		select {
+		case q.more <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (q *alertQueue) add(m mail.Message) (dropped bool) {
 	q.mu.Lock()
-	dropped := len(q.queue) == mailDepth
-	if dropped {
+	defer q.mu.Unlock()
+	if dropped = len(q.queue) == mailDepth; dropped {
 		q.queue = slices.Delete(q.queue, 1, 2) // the first one is on its way
 	}
 	if len(q.queue) == 0 {
 		q.idle = make(chan struct{})
 	}
 	q.queue = append(q.queue, m)
-	q.mu.Unlock()
-	if dropped {
-		q.d.Logf("Error: %d alert mails wait already: the oldest is dropped", mailDepth)
-	}
-	q.start.Do(func() { go q.run() })
-	select {
-	case q.more <- struct{}{}:
-	default:
-	}
-}
-
-// resume queues what the image before could not deliver.
-func (q *alertQueue) resume(messages []mail.Message) {
-	for _, m := range messages {
-		q.put(m)
-	}
+	return dropped
 }
 
 func (q *alertQueue) run() {
@@ -113,16 +88,16 @@ func (q *alertQueue) run() {
 			}
 			continue
 		}
-		ctx, cancel := clockwork.WithTimeout(q.ctx, q.d.host.Clock, mailLimit)
-		err := recovered(func() error { return q.d.set.alerts.Send(ctx, m) })
+		ctx, cancel := clockwork.WithTimeout(q.ctx, q.clock, mailTimeout)
+		err := recovered(func() error { return q.sender.Send(ctx, m) })
 		cancel()
 		if q.ctx.Err() != nil {
 			return
 		}
 		if err != nil {
-			q.d.Logf("Error: alert mail %q to %v was not delivered: %v", m.Subject, m.To, err)
+			q.logf("Error: alert mail %q to %v was not delivered: %v", m.Subject, m.To, err)
 		}
-		q.done()
+		q.remove()
 	}
 }
 
@@ -135,7 +110,8 @@ func (q *alertQueue) first() (mail.Message, bool) {
 	return q.queue[0], true
 }
 
-func (q *alertQueue) done() {
+// remove takes the first one out.
+func (q *alertQueue) remove() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.queue = q.queue[1:]; len(q.queue) == 0 {
@@ -143,7 +119,7 @@ func (q *alertQueue) done() {
 	}
 }
 
-// pending are the mails that are not known to be delivered.
+// pending returns the mails that are not known to be delivered.
 func (q *alertQueue) pending() []mail.Message {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -155,13 +131,13 @@ func (q *alertQueue) flush(ctx context.Context) {
 	q.mu.Lock()
 	idle := q.idle
 	q.mu.Unlock()
-	ctx, cancel := clockwork.WithTimeout(ctx, q.d.host.Clock, flushLimit)
+	ctx, cancel := clockwork.WithTimeout(ctx, q.clock, flushTimeout)
 	defer cancel()
 	select {
 	case <-idle:
 	case <-ctx.Done():
 		if n := len(q.pending()); n > 0 {
-			q.d.Logf("Error: %d alert mails were not delivered before the end", n)
+			q.logf("Error: %d alert mails were not delivered before the end", n)
 		}
 	}
 }

@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/core/host"
+	"github.com/evertick/evertick/logfile"
 )
 
 // quiet is a real host whose standard output goes nowhere.
 func quiet() core.Option {
-	h := core.RealHost()
+	h := host.Real()
 	h.Stdout = io.Discard
 	return core.WithHost(h)
 }
@@ -120,7 +122,7 @@ func BenchmarkLog(b *testing.B) {
 	b.Run("daemon", func(b *testing.B) {
 		n := 0
 		d := core.New("bench", quiet(),
-			core.WithLog(core.Fixed(filepath.Join(b.TempDir(), "log"))),
+			core.WithLog(logfile.Fixed(filepath.Join(b.TempDir(), "log"))),
 			core.Execute(func(_ context.Context, d *core.Daemon) error {
 				d.Logf("fetched %d rows of %s", n, "orders")
 				if n++; n == b.N {

@@ -51,7 +51,7 @@ func TestABadCommandLineIsRefusedInOneLine(t *testing.T) {
 		"-s stop -p missing.pid":       "missing.pid: no daemon is running: there is no such file",
 		"-s restart -p garbage.pid":    `holds "who am I\n", which is no process number; nothing was signalled`,
 		"-s dump -p empty.pid":         `holds "", which is no process number`,
-		"-s stop -p foreign.pid":       "it names PID 4711, which has not claimed it; nothing was signalled",
+		"-s stop -p foreign.pid":       "it names PID 4711, which has not locked it; nothing was signalled",
 		"-s restart -p missing.pid":    "-s restart: ",
 		"--signal stop --pid-file= ":   "-s stop needs -p FILE",
 		"--signal=dump -p foreign.pid": "-s dump: ",
@@ -195,7 +195,7 @@ func TestSendRestartTellsAFailedExec(t *testing.T) {
 	})
 }
 
-// -s restart tells when the next image could not start after all.
+// -s restart tells when the next program could not start after all.
 func TestSendRestartTellsWhenTheNextImageEnds(t *testing.T) {
 	const args = "-s restart -p poller.pid"
 	play(t, equipped(core.Setup(func(_ context.Context, d *core.Daemon) error {
@@ -209,7 +209,7 @@ func TestSendRestartTellsWhenTheNextImageEnds(t *testing.T) {
 		Steps:   daemontest.Steps{at(1.5, daemontest.Command(args))},
 		Want: daemontest.Want{
 			daemontest.Exit(1), daemontest.Restarts(1), daemontest.ExitOf(args, 1),
-			daemontest.Stderr("-s restart: PID 100 was signalled; it ended without an answer; its log tells more"),
+			daemontest.Stderr("-s restart: PID 100 was signalled; it ended without a reply; its log tells more"),
 			daemontest.LockReleased(), daemontest.NoFile(pidPath),
 		},
 	})
@@ -229,7 +229,7 @@ func TestSendDumpPrintsTheDump(t *testing.T) {
 	})
 }
 
-// A daemon that is stopped answers nobody: -s gives up after its patience and
+// A daemon that is stopped replies to nobody: -s gives up after its patience and
 // says so.
 func TestSendGivesUpOnAStoppedDaemon(t *testing.T) {
 	for args, says := range map[string]string{

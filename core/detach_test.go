@@ -12,7 +12,7 @@ import (
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/daemontest"
-	"github.com/evertick/evertick/forker"
+	"github.com/evertick/evertick/forker/pidfile"
 )
 
 // slowSetup takes three seconds.
@@ -185,13 +185,13 @@ func TestAClaimedPIDFileIsRefused(t *testing.T) {
 		Execute: daemontest.Instantly(),
 		Steps:   daemontest.Steps{at(1.5, daemontest.Command("-p ./poller.pid")), stopAt(3.5)},
 		Want: daemontest.Want{
-			daemontest.ExitOf("-p ./poller.pid", 1), daemontest.Stderr((&forker.ClaimedError{Path: "/world/poller.pid", PID: 100}).Error()),
+			daemontest.ExitOf("-p ./poller.pid", 1), daemontest.Stderr((&pidfile.LockedError{Path: "/world/poller.pid", PID: 100}).Error()),
 			daemontest.Exit(0), daemontest.Iterations(4),
 		},
 	})
 }
 
-// FixedDelay SIGKILL at any moment the next start just works: the PID file and the
+// After SIGKILL at any moment the next start just works: the PID file and the
 // lock of a dead process keep nobody out.
 func TestTheNextStartAfterSIGKILLJustWorks(t *testing.T) {
 	play(t, equipped(), daemontest.Scenario{

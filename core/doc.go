@@ -18,7 +18,7 @@
 //     by a burst unless [MissedTicks] asks for it.
 //   - Nothing is touched before everything was checked: all environment errors
 //     are told together, and a daemon that finds its lock held leaves no trace.
-//   - SIGHUP restarts in place: same PID, a new image of the binary, the lock
+//   - SIGHUP restarts in place: same PID, the binary executed again, the lock
 //     never free for an instant, grid and counters carried over. The new
 //     binary is tried first; one that would not start is refused, and the old
 //     one keeps running.
@@ -31,28 +31,68 @@
 //  1. The command line is parsed: -H, -i, -d, -v, -p, -s, and flags of the
 //     user's own ([Flags], [Configure]).
 //  2. The environment is checked: options, PID file, log, lock, alerts,
-//     plugins ([Plugin]), the user's own [Check].
+//     plugins ([Plugin]), the user's own [CheckEnvironment].
 //  3. The lock is taken ([WithLock]), or waited for ([Standby]).
 //  4. The PID file is written and the log opened.
 //  5. Plugins are set up, then the daemon ([Setup]); readiness is reported to
-//     whoever launched it.
+//     the launcher and the supervisor.
 //  6. [Execute] runs at each tick ([Every], [FixedDelay], [FirstTick]).
 //  7. What was set up is torn down in reverse, and the daemon exits, or the
-//     next image takes its place.
+//     next program takes its place.
 //
 // An error or panic out of Execute is a fatal error: it is logged and alerted
 // ([WithAlerts]); a daemon that runs detached or under a supervisor backs off
-// and restarts in place, unless it fails within the first 10 s of the
-// process's life or too often ([MaxRestarts]).
+// ([RestartBackoff]) and restarts in place, unless it fails within the first
+// 10 s of the process's life or too often ([MaxRestarts]).
 //
 // # How it works
 //
 // Everything that happens is an event, and one goroutine handles all events,
-// in a fixed order of precedence, by the table in lifecycle.go, of which
+// in a fixed order of precedence, by one table of states, of which
 // docs/lifecycle.svg is the picture. Execute runs in a goroutine of its own.
-// The machine outside is reached through [Host] alone, which is what lets
-// package daemontest play days of a daemon's life in milliseconds.
+// The machine outside is reached through the Host of package core/host alone,
+// which is what lets package daemontest play days of a daemon's life in
+// milliseconds.
 //
-// Built on this are package daemontest for tests, and the programs in
-// examples/: heartbeat to copy, drill to hurt.
+// A program is what exec starts; a process may run several of them, one after
+// the other, under one PID. The word is used so throughout.
+//
+// # The files
+//
+// From low to high; a file uses those before it, which a test checks.
+//
+//	errors histogram stats     panics as errors; what is counted of iterations
+//	queue states               the events and their order; the states
+//	history handover           what the programs of a process know of each other
+//	cleanups handlerqueue      what teardown undoes; functions beside the loop
+//	alerts                     mails on their way
+//	hooks plugin options       what a user declares
+//	process daemon             what this process is; the Daemon
+//	call validate              how it calls the user's functions; its checks
+//	timers worker lease pidfile trial ending health
+//	                           the parts of the machine, each on its own
+//	execute machine            one iteration; the event loop
+//	command control            flags, -H, -i; -s and its replies
+//	housekeeping lock ready schedule dump signals
+//	                           steps that several events have in common
+//	stop leaseloss restart failure iterate start
+//	                           what is done at an event, by phase of life
+//	lifecycle run              the table of states and events; Main and Run
+//
+// # An interval, from the option to the sleep
+//
+// [Every] writes it to declaration.pacing (options.go). When setup is over,
+// becomeReady gives it to a clockwork Schedule (ready.go), which answers when
+// the next iteration is due. setTick (schedule.go) makes that a deadline;
+// timers.wait (timers.go) sleeps until it, and posts tickDue. onTick asks the
+// schedule whether an iteration starts, and gives the worker its job.
+//
+// # An error, from Execute to the mail
+//
+// executor.iterate (execute.go) makes an error of a panic, and counts it. The
+// worker posts it as the event executed (worker.go). onExecuted (iterate.go)
+// asks health whether it is one failure in a row too many; if so, onFatal
+// (failure.go) decides between a restart and the end, and Daemon.alert
+// (daemon.go) logs it and gives a mail to the alertQueue (alerts.go), which
+// sends it beside the loop.
 package core

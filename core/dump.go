@@ -4,50 +4,43 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/evertick/evertick/core/host"
 )
 
-// uptime is how long the process has been ready, over all its images.
-func (d *Daemon) uptime() time.Duration {
-	ready := d.past.ready()
-	if ready == 0 {
-		return 0
-	}
-	return (d.host.Clock.Boot() - ready).Round(time.Millisecond)
-}
-
-// dump tells all there is to know of a running daemon, for people.
+// dump returns all there is to know of a running daemon, for people.
 func (m *machine) dump() string {
-	s := m.Stats()
+	s := m.d.Stats()
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "\n%-18s %s", name+":", fmt.Sprintf(format, args...))
 	}
-	fmt.Fprintf(&b, "Dump of %s, PID %d on %s", m.name, m.host.Processes.PID(), m.host.Name)
+	fmt.Fprintf(&b, "Dump of %s, PID %d on %s", m.d.name, m.d.pid(), m.d.host.Name)
 	line("State", "%s", m.state)
-	line("Interval", "%s", m.pacing())
-	line("Started", "%s", m.begun.Format(time.DateTime))
-	line("Uptime", "%s", m.uptime())
+	line("Interval", "%s", &m.d.set.pacing)
+	line("Started", "%s", m.d.startedAt.Format(time.DateTime))
+	line("Uptime", "%s", m.d.uptime())
 	line("Iterations", "%d", s.Iterations)
 	line("Overruns", "%d", s.Overruns)
 	line("Missed ticks", "%d", s.Missed)
 	line("Failures", "%d", s.Failures)
 	line("Duration", "mean %s, p99 %s", round(s.Mean), round(s.P99))
 	line("Idle", "%.1f %%", 100*(1-s.Busy))
-	line("Restarts", "%d, the last one: %s", s.Restarts, orNone(m.past.lastCause()))
-	line("Log file", "%s", orNone(m.log.where()))
+	line("Restarts", "%d, the last one: %s", s.Restarts, orNone(m.d.history.lastCause()))
+	line("Log file", "%s", orNone(m.d.log.Path()))
 	line("Modes", "%s", m.modes())
 	line("Alerts", "%s", m.alertList())
 	line("Plugins", "%s", m.pluginList())
 	line("Lock", "%s", m.lockState())
-	vitals := m.host.Vitals()
+	vitals := m.d.host.Vitals()
 	m.dumpMemory(line, vitals)
-	line("User", "%s", orNone(m.host.User()))
-	line("Version", "%s (Evertick, %s)", m.versionOrNone(), vitals.Go)
+	line("User", "%s", orNone(m.d.host.User()))
+	line("Version", "%s (Evertick, %s)", m.d.version(), vitals.Go)
 	return b.String()
 }
 
-func (m *machine) dumpMemory(line func(name, format string, args ...any), v Vitals) {
-	now, peak := m.host.Processes.Resident()
+func (m *machine) dumpMemory(line func(name, format string, args ...any), v host.Vitals) {
+	now, peak := m.d.host.Resident()
 	line("Memory", "resident %d KB now, %d KB at peak, heap %d KB", now>>10, peak>>10, v.Heap>>10)
 	line("Goroutines", "%d", v.Goroutines)
 }
@@ -59,28 +52,17 @@ func orNone(s string) string {
 	return s
 }
 
-func (m *machine) pacing() string {
-	switch {
-	case m.set.paced&pacedAfter != 0:
-		return m.set.interval.String() + " after the end of each iteration"
-	case m.set.interval == 0:
-		return "0: no sleep"
-	default:
-		return m.set.interval.String()
-	}
-}
-
 func (m *machine) modes() string {
 	var modes []string
 	for _, mode := range []struct {
 		on   bool
 		name string
 	}{
-		{m.Detached(), "detached"},
-		{!m.Detached(), "foreground"},
-		{m.cmd.verbose && !m.Detached(), "verbose"},
-		{m.host.Supervisor.Detected(), "supervised"},
-		{m.set.standby, "standby"},
+		{m.d.Detached(), "detached"},
+		{!m.d.Detached(), "foreground"},
+		{m.d.cmd.verbose && !m.d.Detached(), "verbose"},
+		{m.d.host.Supervisor.Detected(), "supervised"},
+		{m.d.set.standby, "standby"},
 	} {
 		if mode.on {
 			modes = append(modes, mode.name)
@@ -90,27 +72,23 @@ func (m *machine) modes() string {
 }
 
 func (m *machine) alertList() string {
-	if m.set.alerts == nil {
+	if m.d.set.alerts == nil {
 		return "none"
 	}
-	return strings.Join(m.set.recipients, ", ") + " through " + m.set.alerts.String()
+	return strings.Join(m.d.set.recipients, ", ") + " through " + m.d.set.alerts.String()
 }
 
 func (m *machine) pluginList() string {
 	var names []string
-	for _, p := range m.set.plugins {
+	for _, p := range m.d.set.plugins {
 		names = append(names, p.Name())
 	}
 	return orNone(strings.Join(names, ", "))
 }
 
 func (m *machine) lockState() string {
-	if m.keeper == nil {
+	if m.lease == nil {
 		return "none"
 	}
-	text := fmt.Sprintf("%s, held by this process, token %d", m.set.lock, m.FencingToken())
-	if safe := m.keeper.safe.Load(); safe != 0 {
-		text += fmt.Sprintf(", safe for %s", (time.Duration(safe) - m.host.Clock.Boot()).Round(time.Millisecond))
-	}
-	return text
+	return m.lease.text(m.d.set.lock)
 }

@@ -3,9 +3,11 @@ package core_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/daemontest"
 )
@@ -47,17 +49,27 @@ func TestAFatalErrorEndsOrRestarts(t *testing.T) {
 	}
 }
 
-// FixedDelay a fatal error the daemon backs off for 2 s, counts the ticks that this
-// costs, and is back on its grid.
+// backoff is the pause before restart n in a row after an error.
+func backoff(initial, limit time.Duration, n int) time.Duration {
+	return clockwork.Backoff(initial, limit, n, "poller", "testhost")
+}
+
+// trialTakes is how long the trial of the next program takes in the harness.
+const trialTakes = 20 * time.Millisecond
+
+// After a fatal error the daemon backs off for about 2 s, counts the ticks that
+// this costs, and is back on its grid.
 func TestAFatalErrorBacksOffBeforeTheRestart(t *testing.T) {
+	const failed = 15 * time.Second
+	two, five := backoff(2*time.Second, time.Minute, 0), backoff(5*time.Second, 5*time.Second, 0)
 	for _, c := range []struct {
 		options []core.Option
-		next    float64
+		next    time.Duration
 		missed  int64
 	}{
-		{nil, 17.02, 2},
-		{[]core.Option{core.RestartBackoff(0, 0)}, 16, 0},
-		{[]core.Option{core.RestartBackoff(5*time.Second, 5*time.Second)}, 20.02, 5},
+		{nil, failed + two + trialTakes, int64((two + trialTakes) / time.Second)},
+		{[]core.Option{core.RestartBackoff(0, 0)}, failed + time.Second, 0},
+		{[]core.Option{core.RestartBackoff(5*time.Second, 5*time.Second)}, failed + five + trialTakes, int64((five + trialTakes) / time.Second)},
 	} {
 		play(t, equipped(c.options...), daemontest.Scenario{
 			Args:    "-d",
@@ -66,8 +78,8 @@ func TestAFatalErrorBacksOffBeforeTheRestart(t *testing.T) {
 			Want: daemontest.Want{
 				daemontest.Restarts(1), daemontest.MissedTicks(c.missed), daemontest.Exit(0),
 				daemontest.Check("the next iteration at its time", func(r *daemontest.Result) error {
-					if got := r.Starts()[16].Round(time.Millisecond); got != seconds(c.next)[0] {
-						return errors.New(got.String())
+					if got := r.Starts()[16]; (got - c.next).Abs() > 2*time.Millisecond {
+						return fmt.Errorf("%s instead of %s", got, c.next)
 					}
 					return nil
 				}),
@@ -76,8 +88,31 @@ func TestAFatalErrorBacksOffBeforeTheRestart(t *testing.T) {
 	}
 }
 
+// The back-off is doubled with each error in a row, up to its maximum, and
+// starts again after ten quiet minutes.
+func TestTheBackOffGrowsAndStartsAgain(t *testing.T) {
+	r := play(t, equipped(core.RestartBackoff(2*time.Second, 20*time.Second), core.MaxRestarts(100, time.Hour)), daemontest.Scenario{
+		Args: "-d",
+		Execute: daemontest.Instantly().FailsAt(16, errBoom).FailsAt(17, errBoom).FailsAt(18, errBoom).
+			FailsAt(19, errBoom).FailsAt(20, errBoom).FailsAt(700, errBoom),
+		Steps: daemontest.Steps{stopAt(800)},
+		Want:  daemontest.Want{daemontest.Exit(0), daemontest.Failures(6), daemontest.Restarts(6)},
+	})
+	starts := r.Starts()
+	for i, n := range []int{0, 1, 2, 3, 4, 0} {
+		failed := 15 + i // the index of the iteration that has failed
+		if i == 5 {
+			failed = 699
+		}
+		pause := starts[failed+1] - starts[failed]
+		if want := backoff(2*time.Second, 20*time.Second, n) + trialTakes; (pause - want).Abs() > 2*time.Millisecond {
+			t.Errorf("after error %d the next iteration starts %s later, want %s", i+1, pause, want)
+		}
+	}
+}
+
 // More than five restarts after errors within two minutes are the end. The
-// count is carried from image to image.
+// count is carried from program to program.
 func TestTooManyErrorsAreTheEnd(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -109,7 +144,7 @@ func TestErrorsFarApartNeverEndTheDaemon(t *testing.T) {
 	for i := range 20 {
 		steps = append(steps, at(float64(i)*4+111, hup))
 	}
-	play(t, equipped(core.Every(time.Minute)), daemontest.Scenario{
+	play(t, equipped(core.Every(time.Minute), core.RestartBackoff(2*time.Second, 2*time.Second)), daemontest.Scenario{
 		Args:    "-d",
 		Execute: daemontest.Instantly().FailsFrom(2, errBoom),
 		Steps:   steps,
@@ -131,7 +166,7 @@ func TestAPanicIsLoggedWithItsStack(t *testing.T) {
 }
 
 // MaxConsecutiveFailures makes only the n-th failure in a row fatal; a success in between
-// begins the count anew.
+// starts the count again.
 func TestToleratedFailuresAreAlertedAndNotFatal(t *testing.T) {
 	play(t, equipped(core.MaxConsecutiveFailures(3)), daemontest.Scenario{
 		Execute: daemontest.Instantly().FailsAt(2, errBoom).FailsAt(3, errBoom).FailsAt(5, errBoom).FailsAt(6, errBoom).FailsAt(7, errBoom),
@@ -185,7 +220,7 @@ func TestSIGTERMEndsTheBackOff(t *testing.T) {
 	})
 }
 
-// A lease that is lost during the back-off: the next image must win it anew.
+// A lease that is lost during the back-off: the next program must win it again.
 func TestALeaseMayBeLostDuringTheBackOff(t *testing.T) {
 	play(t, leased(core.RestartBackoff(10*time.Second, 10*time.Second)), daemontest.Scenario{
 		Args:    "-d",
@@ -218,7 +253,7 @@ func TestAFailureWhileDrainingIsTold(t *testing.T) {
 	})
 }
 
-// An iteration that runs for longer than its limit has all stacks dumped, is
+// An iteration that runs for longer than its time-out has all stacks dumped, is
 // alerted, and the daemon restarts although Execute never returns.
 func TestTheTimeLimitRestartsAHungDaemon(t *testing.T) {
 	play(t, equipped(core.Every(10*time.Second), core.IterationTimeout(3*time.Second)), daemontest.Scenario{
@@ -227,14 +262,14 @@ func TestTheTimeLimitRestartsAHungDaemon(t *testing.T) {
 		Steps:   daemontest.Steps{stopAt(45)},
 		Want: daemontest.Want{
 			startsAt(0, 10, 20, 30, 40), daemontest.Restarts(1), daemontest.Mails(1),
-			daemontest.MailContains("Error: Execute #3 has run for longer than its time limit of 3s"),
-			daemontest.FileContains(logPath, "Forced: time limit of 3s reached"), daemontest.FileContains(logPath, "] 101 goroutine "),
+			daemontest.MailContains("Error: Execute #3 has run for longer than its time-out of 3s"),
+			daemontest.FileContains(logPath, "Forced: time-out of 3s reached"), daemontest.FileContains(logPath, "] 101 goroutine "),
 			daemontest.Logs("Error: Execute #3 does not return: it is left behind"), daemontest.Exit(0), daemontest.LockReleased(),
 		},
 	})
 }
 
-// An iteration that heeds its context is not left behind at its limit.
+// An iteration that obeys its context is not left behind at its time-out.
 func TestTheTimeLimitCancelsTheContext(t *testing.T) {
 	play(t, equipped(core.Every(10*time.Second), core.IterationTimeout(3*time.Second)), daemontest.Scenario{
 		Args:    "-d",
@@ -246,11 +281,11 @@ func TestTheTimeLimitCancelsTheContext(t *testing.T) {
 	})
 }
 
-// In the foreground the time limit is the end; there, too, exit status and log
+// In the foreground the time-out is the end; there, too, exit status and log
 // agree.
 func TestTheTimeLimitEndsAForegroundDaemon(t *testing.T) {
 	for name, execute := range map[string]daemontest.Script{
-		"heedless": daemontest.Instantly().HangsAt(1), "heedful": daemontest.Takes(9 * time.Second),
+		"heedless": daemontest.Instantly().HangsAt(1), "obedient": daemontest.Takes(9 * time.Second),
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, equipped(core.Every(10*time.Second), core.IterationTimeout(3*time.Second)), daemontest.Scenario{
@@ -264,13 +299,13 @@ func TestTheTimeLimitEndsAForegroundDaemon(t *testing.T) {
 	}
 }
 
-// At interval 0 the limit counts for each iteration anew.
+// At interval 0 the time-out counts for each iteration.
 func TestTheTimeLimitAtIntervalZeroIsEachIterations(t *testing.T) {
 	play(t, equipped(core.Every(0), core.IterationTimeout(time.Second)), daemontest.Scenario{
 		Args:    "-d",
 		Execute: daemontest.Takes(300 * time.Millisecond).HangsAt(20),
 		Steps:   daemontest.Steps{stopAt(15)},
-		Want:    daemontest.Want{daemontest.Restarts(1), daemontest.LogsTimes("has run for longer than its time limit", 1), daemontest.Exit(0)},
+		Want:    daemontest.Want{daemontest.Restarts(1), daemontest.LogsTimes("has run for longer than its time-out", 1), daemontest.Exit(0)},
 	})
 }
 

@@ -64,7 +64,7 @@ func TestEventsComeInTheirOrder(t *testing.T) {
 	})
 }
 
-// A handler that panics is logged and harms nobody else: neither the other
+// A handler that panics is logged and stops nothing else: neither the other
 // handlers nor the daemon.
 func TestAPanickingHandlerHarmsNobody(t *testing.T) {
 	panics := func(_ context.Context, _ *core.Daemon, m core.HookInfo) { panic("argh in " + m.Hook.String()) }

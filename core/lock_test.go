@@ -14,7 +14,7 @@ import (
 
 const heldLine = "Shutting Down: Lock Detected. Details: lock file:/run/poller.lock is held by poller, PID 4711 on otherhost, since 2025-12-31 23:59:00"
 
-// A held lock is no error: the newcomer says who holds it, exits 0 and leaves
+// A held lock is no error: the second one says who holds it, exits 0 and leaves
 // no trace. A launcher passes that on.
 func TestAHeldLockIsNoErrorAndLeavesNoTrace(t *testing.T) {
 	for _, args := range []string{"-p poller.pid", "-d -p poller.pid"} {
@@ -79,7 +79,7 @@ func startsOf(least, most int) daemontest.Expectation {
 	})
 }
 
-// With Standby the newcomer waits, and takes over when the lock is free; only
+// With Standby the second one waits, and takes over when the lock is free; only
 // then it writes its files.
 func TestStandbyTakesOver(t *testing.T) {
 	play(t, equipped(core.Standby()), daemontest.Scenario{
@@ -237,7 +237,7 @@ func cancelledAt(ctx context.Context, d *core.Daemon) error {
 }
 
 // A lease that cannot be renewed ends the iteration before anybody else can
-// have the lock, and the daemon restarts to win it anew.
+// have the lock, and the daemon restarts to win it again.
 func TestALeaseThatCannotBeRenewedStopsExecuteInTime(t *testing.T) {
 	play(t, leased(core.Execute(cancelledAt), core.Every(100*time.Second)), daemontest.Scenario{
 		Args: "-d",
@@ -258,7 +258,7 @@ func TestALeaseThatCannotBeRenewedStopsExecuteInTime(t *testing.T) {
 }
 
 // A sleeping daemon whose lease is evicted notices with the next renewal, and
-// restarts to win it anew.
+// restarts to win it again.
 func TestAnEvictedLeaseIsWonAnew(t *testing.T) {
 	play(t, leased(), daemontest.Scenario{
 		Args:    "-d -p poller.pid",
@@ -375,7 +375,7 @@ func TestALeaseLostWhileDrainingCutsTheWaitShort(t *testing.T) {
 }
 
 // A daemon whose lease is lost and whose binary is gone, too, wins the lock
-// anew as it is, after a teardown that hangs as well.
+// again as it is, after a teardown that hangs as well.
 func TestALostLeaseIsWonAnewWithoutABinary(t *testing.T) {
 	hangs := core.Teardown(func(ctx context.Context, d *core.Daemon) error {
 		if d.Iteration() > 6 {
@@ -444,7 +444,7 @@ func TestARestartKeepsTheToken(t *testing.T) {
 	})
 }
 
-// An outage that outlasts the lease stops the iterations, and the next image
+// An outage that outlasts the lease stops the iterations, and the next program
 // waits for its end instead of ending with it.
 func TestALongOutageIsWaitedFor(t *testing.T) {
 	play(t, leased(), daemontest.Scenario{
@@ -506,7 +506,7 @@ func TestAStopJustBeforeExecEndsTheDaemon(t *testing.T) {
 	})
 }
 
-// The mail that tells of a lost lock is still under way when the next image
+// The mail that tells of a lost lock is still under way when the next program
 // finds the lock held and leaves: it waits for its delivery.
 func TestTheLastMailIsWaitedForByAnImageThatLeavesAtOnce(t *testing.T) {
 	play(t, leased(), daemontest.Scenario{

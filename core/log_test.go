@@ -11,6 +11,8 @@ import (
 
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/daemontest"
+	"github.com/evertick/evertick/logfile"
+	"github.com/evertick/evertick/logfile/slogger"
 )
 
 // beat is an Execute that logs its number.
@@ -70,7 +72,7 @@ func TestNoMessageForgesALine(t *testing.T) {
 func TestTheSlogLoggerWritesToTheLog(t *testing.T) {
 	play(t, equipped(), daemontest.Scenario{
 		Execute: says(func(d *core.Daemon) {
-			log := d.Logger().With("job", 7).WithGroup("db")
+			log := slogger.New(d).With("job", 7).WithGroup("db")
 			log.Info("fetched", "rows", 12, "table", "a b")
 			log.Warn("slow\nindeed")
 			log.Error("broken", "line", "x\ny")
@@ -85,12 +87,12 @@ func TestTheSlogLoggerWritesToTheLog(t *testing.T) {
 	})
 }
 
-// As JSON each line is one object, whoever wrote it.
+// As JSON each line is one object, by Logf and by slog alike.
 func TestAJSONLogIsObjects(t *testing.T) {
 	play(t, equipped(core.WithJSONLog()), daemontest.Scenario{
 		Execute: says(func(d *core.Daemon) {
 			d.Logf("two\nlines")
-			d.Logger().Warn("slow", slog.Int("rows", 12))
+			slogger.New(d).Warn("slow", slog.Int("rows", 12))
 		}),
 		Want: daemontest.Want{daemontest.Check("JSON", func(r *daemontest.Result) error {
 			content, _ := r.World().File(logPath)
@@ -115,7 +117,7 @@ func TestAJSONLogIsObjects(t *testing.T) {
 
 // A daily log turns to the next file at midnight, each with its header.
 func TestADailyLogRotatesAtMidnight(t *testing.T) {
-	play(t, equipped(core.WithLog(core.Daily("/var/log/poller"))), daemontest.Scenario{
+	play(t, equipped(core.WithLog(logfile.Daily("/var/log/poller"))), daemontest.Scenario{
 		Start:   time.Date(2026, 11, 23, 23, 59, 58, 0, time.UTC),
 		Execute: daemontest.Does(beat),
 		Steps:   daemontest.Steps{stopAt(4.5)},
@@ -130,7 +132,7 @@ func TestADailyLogRotatesAtMidnight(t *testing.T) {
 // A relative log path means the folder where the command was typed, also after
 // a restart.
 func TestARelativeLogPathMeansWhereTheCommandWasTyped(t *testing.T) {
-	play(t, equipped(core.WithLog(core.Fixed("logs/p.log"))), daemontest.Scenario{
+	play(t, equipped(core.WithLog(logfile.Fixed("logs/p.log"))), daemontest.Scenario{
 		Args:    "-d",
 		Execute: daemontest.Does(beat),
 		Steps:   daemontest.Steps{at(1.5, hup), stopAt(2.5)},

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/daemontest"
 )
@@ -20,7 +21,7 @@ func TestTicksStandOnTheGrid(t *testing.T) {
 	})
 }
 
-// FixedDelay 10,000 ticks the daemon is as punctual as after one.
+// After 10,000 ticks the daemon is as punctual as after one.
 func TestNoErrorAccumulatesOverTenThousandTicks(t *testing.T) {
 	const interval = 10 * time.Millisecond
 	grid := make([]time.Duration, 10_001)
@@ -39,7 +40,7 @@ func TestNoErrorAccumulatesOverTenThousandTicks(t *testing.T) {
 func TestAnOverrunCostsTheMissedTicksAsChosen(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		missed core.Missed
+		missed clockwork.MissedPolicy
 		first  time.Duration // what the first iteration takes, the others 1s
 		starts []float64
 		count  int64
@@ -277,7 +278,7 @@ func TestSIGCONTDuringAnIterationStartsNone(t *testing.T) {
 // and makes up for all of them by one iteration.
 func TestASuspendedDaemonCountsItsMissedTicks(t *testing.T) {
 	for _, c := range []struct {
-		missed core.Missed
+		missed clockwork.MissedPolicy
 		starts []float64
 	}{
 		{core.Coalesce, []float64{0, 1, 2, 32.5, 33, 34}},

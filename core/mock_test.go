@@ -13,7 +13,7 @@ import (
 	"github.com/evertick/evertick/core"
 )
 
-// Whoever prefers to move time by hand, outside a bubble, injects the Mock. It
+// A user who prefers to move time by hand, outside a bubble, injects the Mock. It
 // synchronises nothing: the test itself waits for what it expects.
 func TestTimeCanBeMovedByHand(t *testing.T) {
 	mock := clock.NewMock()

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/core/host"
 	"github.com/evertick/evertick/lock"
+	"github.com/evertick/evertick/logfile"
 	"github.com/evertick/evertick/mail"
 )
 
@@ -18,78 +22,103 @@ import (
 // same thing, the later one counts. An option does nothing until the daemon
 // runs; one that refuses its value makes the daemon exit 1 before anything is
 // touched, with its error among all the others.
-type Option func(*settings) error
+type Option func(*declaration) error
 
 // Func is a user's function in the life of a daemon.
 type Func func(ctx context.Context, d *Daemon) error
 
-// settings is what the options add up to.
-type settings struct {
-	host     *Host
-	clock    clockwork.Clock
-	interval time.Duration
-	paced    pace // which of Every and After was declared
-	missed   Missed
-	first    First
-	jitter   time.Duration
-	jitterBy jitterBy
+// declaration is what the options add up to. It is not written after they are
+// folded.
+type declaration struct {
+	host  *host.Host
+	clock clockwork.Clock
 
-	setup, execute, teardown []Func
-	checks                   []Func
-	plugins                  []Plugin
-	handlers                 map[Hook][]Handler
-	onSignal                 map[os.Signal]Func
+	pacing clockwork.Pacing
+	every  bool // Every was declared
 
-	flags     []func(*kingpin.Application)
-	configure int // how many Configure options there are
-	version   string
-	install   []string
+	setup, teardown []Func
+	execute         Func
+	checks          []Func
+	plugins         []Plugin
+	handlers        map[Hook][]Handler
+	onSignal        map[os.Signal]Func
+
+	flags   []func(*kingpin.Application)
+	version string
+	install []string
 
 	lock    lock.Locker
 	standby bool
 
-	logName LogName
+	logName logfile.Name
 	logJSON bool
 
 	alerts     mail.Sender
 	recipients []string
 
-	restartEvery  time.Duration
-	restartAbove  uint64
-	backOff       time.Duration
-	maxRestarts   int
-	restartWindow time.Duration
+	restartEvery       time.Duration
+	restartAboveMemory uint64
+	backoff            time.Duration // of the first restart after an error
+	maxBackoff         time.Duration
+	maxRestarts        int
+	restartWindow      time.Duration
 
-	tolerate      int
-	crashOnPanic  bool
-	timeLimit     time.Duration
-	shutdownLimit time.Duration
+	maxFailures      int // in a row; the last of them is fatal
+	crashOnPanic     bool
+	iterationTimeout time.Duration
+	shutdownTimeout  time.Duration
 
-	expand bool // the command line is parsed: expand Configure
-	d      *Daemon
+	expand *Daemon // what Configure is called with; nil before the command line is parsed
 }
 
-// The defaults that DESIGN and the options' comments name.
+// The policies of MissedTicks and FirstTick; package clockwork explains them.
 const (
-	defaultBackOff       = 2 * time.Second
-	defaultMaxRestarts   = 5
-	defaultRestartWindow = 2 * time.Minute
-	defaultShutdownLimit = 10 * time.Second
+	// Coalesce makes up for all missed ticks by one iteration that starts at
+	// once; the grid is met again after it. It is the default.
+	Coalesce = clockwork.Coalesce
+
+	// Skip drops missed ticks and waits for the next point of the grid.
+	Skip = clockwork.Skip
+
+	// CatchUp makes up for every missed tick, back to back.
+	CatchUp = clockwork.CatchUp
+
+	// Immediately starts the first iteration as soon as the daemon is set up.
+	// It is the default.
+	Immediately = clockwork.Immediately
+
+	// AfterInterval starts the first iteration one interval later.
+	AfterInterval = clockwork.AfterInterval
+
+	// AlignedToClock puts the first tick, and so the whole grid, on the wall
+	// clock's round numbers: for 5 s on the seconds 0, 5, 10 of the minute, for
+	// an hour on the full hours. A later step of the wall clock moves no tick.
+	AlignedToClock = clockwork.AlignedToClock
+)
+
+// The defaults that the options' comments name.
+const (
+	defaultBackoff         = 2 * time.Second
+	defaultMaxBackoff      = time.Minute
+	defaultMaxRestarts     = 5
+	defaultRestartWindow   = 2 * time.Minute
+	defaultShutdownTimeout = 10 * time.Second
 
 	minRestartEvery = 10 * time.Second
 	minInterval     = 100 * time.Microsecond
 	maxInterval     = 366 * 24 * time.Hour
 )
 
-func defaults() settings {
-	return settings{
-		handlers:      map[Hook][]Handler{},
-		onSignal:      map[os.Signal]Func{},
-		backOff:       defaultBackOff,
-		maxRestarts:   defaultMaxRestarts,
-		restartWindow: defaultRestartWindow,
-		shutdownLimit: defaultShutdownLimit,
-		tolerate:      1,
+func defaults() declaration {
+	return declaration{
+		handlers:        map[Hook][]Handler{},
+		onSignal:        map[os.Signal]Func{},
+		backoff:         defaultBackoff,
+		maxBackoff:      defaultMaxBackoff,
+		maxRestarts:     defaultMaxRestarts,
+		restartWindow:   defaultRestartWindow,
+		shutdownTimeout: defaultShutdownTimeout,
+		maxFailures:     1,
 	}
 }
 
@@ -99,25 +128,25 @@ func defaults() settings {
 // one below 100 µs (almost always a number without its unit) or above 366
 // days. Without Every or After the interval is 0.
 func Every(interval time.Duration) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		if err := checkInterval(interval); err != nil {
 			return fmt.Errorf("interval %s (core.Every) %w", interval, err)
 		}
-		s.interval, s.paced = interval, s.paced|pacedEvery
+		s.pacing.Interval, s.every = interval, true
 		return nil
 	}
 }
 
 // FixedDelay sets a pause instead of an interval: each iteration starts this long
 // after the end of the one before. There is then no grid, no overrun and no
-// missed tick. The same values are refused as by Every; it contradicts Every,
-// Aligned, MissedTicks and the jitter of a grid.
+// missed tick. The same values are refused as by Every. It contradicts Every,
+// FirstTick(AlignedToClock), MissedTicks, Spread and Jitter.
 func FixedDelay(pause time.Duration) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		if err := checkInterval(pause); err != nil {
 			return fmt.Errorf("pause %s (core.FixedDelay) %w", pause, err)
 		}
-		s.interval, s.paced = pause, s.paced|pacedAfter
+		s.pacing.Interval, s.pacing.FixedDelay = pause, true
 		return nil
 	}
 }
@@ -136,17 +165,17 @@ func checkInterval(d time.Duration) error {
 
 // MissedTicks says what becomes of ticks that passed during an overrun. The
 // default is Coalesce.
-func MissedTicks(m Missed) Option {
-	return func(s *settings) error {
-		s.missed = m
+func MissedTicks(p clockwork.MissedPolicy) Option {
+	return func(s *declaration) error {
+		s.pacing.Missed = p
 		return nil
 	}
 }
 
 // FirstTick says when the first iteration starts. The default is Immediately.
-func FirstTick(f First) Option {
-	return func(s *settings) error {
-		s.first = f
+func FirstTick(f clockwork.FirstTick) Option {
+	return func(s *declaration) error {
+		s.pacing.First = f
 		return nil
 	}
 }
@@ -154,28 +183,36 @@ func FirstTick(f First) Option {
 // Spread shifts the whole grid by a part of max that depends on the daemon's
 // and the machine's name alone, so that a fleet spreads out and each member
 // keeps its place. It must be less than the interval.
-func Spread(max time.Duration) Option { return jitter(max, jitterOfDaemon) }
+func Spread(max time.Duration) Option {
+	return func(s *declaration) error {
+		s.pacing.Spread, s.pacing.Jitter = max, 0
+		return checkShift("spread", max)
+	}
+}
 
 // Jitter shifts each tick by a part of max of its own, which depends on the
 // tick's number and the daemon's and the machine's name; the shifts do not add
-// up. It must be less than the interval.
-func Jitter(max time.Duration) Option { return jitter(max, jitterOfTick) }
-
-func jitter(max time.Duration, by jitterBy) Option {
-	return func(s *settings) error {
-		if max < 0 {
-			return fmt.Errorf("jitter %s is negative: give a duration from 0 up to the interval", max)
-		}
-		s.jitter, s.jitterBy = max, by
-		return nil
+// up. It must be less than the interval. Of Spread and Jitter the later one
+// counts.
+func Jitter(max time.Duration) Option {
+	return func(s *declaration) error {
+		s.pacing.Jitter, s.pacing.Spread = max, 0
+		return checkShift("jitter", max)
 	}
+}
+
+func checkShift(what string, max time.Duration) error {
+	if max < 0 {
+		return fmt.Errorf("%s %s is negative: give a duration from 0 up to the interval", what, max)
+	}
+	return nil
 }
 
 // Setup adds a function that runs once before the loop, in the order of the
 // options. Its error shuts the daemon down with exit status 1. Its context is
 // cancelled by a signal to stop.
 func Setup(f Func) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		s.setup = append(s.setup, f)
 		return nil
 	}
@@ -183,11 +220,11 @@ func Setup(f Func) Option {
 
 // Execute sets the function that each iteration runs. It is required. An
 // error or a panic out of it is a fatal error (see MaxConsecutiveFailures). Its context is
-// cancelled by a forced stop, a lost lock or the time limit, not by a first
+// cancelled by a forced stop, a lost lock or the time-out, not by a first
 // SIGTERM: the iteration may finish.
 func Execute(f Func) Option {
-	return func(s *settings) error {
-		s.execute = []Func{f}
+	return func(s *declaration) error {
+		s.execute = f
 		return nil
 	}
 }
@@ -196,7 +233,7 @@ func Execute(f Func) Option {
 // the options; those whose Setup was never reached do not run. A forced stop
 // skips it.
 func Teardown(f Func) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		s.teardown = append(s.teardown, f)
 		return nil
 	}
@@ -206,7 +243,7 @@ func Teardown(f Func) Option {
 // touched, and all their errors are told together. It runs in the child that
 // tries a new binary, too, so it must change nothing.
 func CheckEnvironment(f Func) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		s.checks = append(s.checks, f)
 		return nil
 	}
@@ -215,7 +252,7 @@ func CheckEnvironment(f Func) Option {
 // WithPlugins adds plugins. They are set up in this order, before the daemon's
 // own Setup, and torn down in reverse.
 func WithPlugins(plugins ...Plugin) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		s.plugins = append(s.plugins, plugins...)
 		return nil
 	}
@@ -223,7 +260,7 @@ func WithPlugins(plugins ...Plugin) Option {
 
 // On adds a handler for an event. See Hook for where handlers run.
 func On(h Hook, f Handler) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		s.handlers[h] = append(s.handlers[h], f)
 		return nil
 	}
@@ -234,7 +271,7 @@ func On(h Hook, f Handler) Option {
 // those that no process can catch are refused. An error that f returns is
 // logged.
 func OnSignal(sig os.Signal, f Func) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		if err := refuseSignal(sig); err != nil {
 			return err
 		}
@@ -243,11 +280,24 @@ func OnSignal(sig os.Signal, f Func) Option {
 	}
 }
 
+// reserved are the signals that have a meaning of their own.
+var reserved = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGCONT}
+
+func refuseSignal(sig os.Signal) error {
+	switch {
+	case slices.Contains(reserved, sig):
+		return fmt.Errorf("core.OnSignal(%v): this signal has a meaning of its own; listen for it with core.On(core.HookSignal, …)", sig)
+	case sig == syscall.SIGKILL || sig == syscall.SIGSTOP:
+		return fmt.Errorf("core.OnSignal(%v): no process can catch this signal", sig)
+	}
+	return nil
+}
+
 // Flags adds command line flags of the user's own. register is called with the
 // daemon's kingpin application before the command line is parsed; Configure
 // can then use the values.
 func Flags(register func(app *kingpin.Application)) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		s.flags = append(s.flags, register)
 		return nil
 	}
@@ -258,12 +308,11 @@ func Flags(register func(app *kingpin.Application)) Option {
 // from f is told like one of an option, together with those of the options
 // that it returns nevertheless.
 func Configure(f func(d *Daemon) ([]Option, error)) Option {
-	return func(s *settings) error {
-		s.configure++
-		if !s.expand {
+	return func(s *declaration) error {
+		if s.expand == nil {
 			return nil
 		}
-		options, err := f(s.d)
+		options, err := f(s.expand)
 		return errors.Join(err, s.apply(options))
 	}
 }
@@ -271,7 +320,7 @@ func Configure(f func(d *Daemon) ([]Option, error)) Option {
 // FromFlag is opt with the flag's name in front of its errors, so that people
 // are told what they typed.
 func FromFlag(flag string, opt Option) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		if err := opt(s); err != nil {
 			return fmt.Errorf("%s: %w", flag, err)
 		}
@@ -281,7 +330,7 @@ func FromFlag(flag string, opt Option) Option {
 
 // Version is shown by --version, in dumps and in alerts.
 func Version(v string) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		s.version = v
 		return nil
 	}
@@ -289,7 +338,7 @@ func Version(v string) Option {
 
 // InstallNote adds a line to the install instructions that -i prints.
 func InstallNote(line string) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		s.install = append(s.install, line)
 		return nil
 	}
@@ -298,7 +347,7 @@ func InstallNote(line string) Option {
 // WithLock makes the daemon a single instance. A held lock is no error: the
 // daemon says who holds it and exits 0 (see Standby). A nil lock means none.
 func WithLock(l lock.Locker) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		s.lock = l
 		return nil
 	}
@@ -306,7 +355,7 @@ func WithLock(l lock.Locker) Option {
 
 // Standby makes the daemon wait for a held lock instead of exiting.
 func Standby() Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		s.standby = true
 		return nil
 	}
@@ -315,8 +364,8 @@ func Standby() Option {
 // WithLog sends the log to the file that name tells. It is asked again as
 // time goes, so that the log can rotate. Without it the log goes to standard
 // output.
-func WithLog(name LogName) Option {
-	return func(s *settings) error {
+func WithLog(name logfile.Name) Option {
+	return func(s *declaration) error {
 		s.logName = name
 		return nil
 	}
@@ -324,7 +373,7 @@ func WithLog(name LogName) Option {
 
 // WithJSONLog writes each log line as a JSON object.
 func WithJSONLog() Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		s.logJSON = true
 		return nil
 	}
@@ -332,7 +381,7 @@ func WithJSONLog() Option {
 
 // WithAlerts mails alerts to the recipients. A nil sender means none.
 func WithAlerts(sender mail.Sender, recipients ...string) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		s.alerts, s.recipients = sender, recipients
 		return nil
 	}
@@ -341,7 +390,7 @@ func WithAlerts(sender mail.Sender, recipients ...string) Option {
 // RestartEvery restarts the daemon in place at this interval, at least 10 s.
 // It counts only with -d or under a supervisor. 0 means never.
 func RestartEvery(interval time.Duration) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		if interval != 0 && interval < minRestartEvery {
 			return fmt.Errorf("restart interval %s (core.RestartEvery) is below the minimum of %s: give at least that, or 0 for never", interval, minRestartEvery)
 		}
@@ -354,20 +403,23 @@ func RestartEvery(interval time.Duration) Option {
 // above this many bytes in five looks in a row, one a second. It counts only
 // with -d or under a supervisor. 0 means never.
 func RestartAboveMemory(bytes uint64) Option {
-	return func(s *settings) error {
-		s.restartAbove = bytes
+	return func(s *declaration) error {
+		s.restartAboveMemory = bytes
 		return nil
 	}
 }
 
-// RestartBackoff is the pause between a fatal error and the restart; 2 s by default.
-// 0 means none.
-func RestartBackoff(pause, _ time.Duration) Option {
-	return func(s *settings) error {
-		if pause < 0 {
-			return fmt.Errorf("back-off %s is negative: give 0 for none", pause)
+// RestartBackoff sets the pause between a fatal error and the restart: initial
+// for the first one, doubled for each further one up to max, 2 s and 1 min by
+// default. Each is spread by up to 10 %, so that a fleet does not restart as
+// one. After 10 min without a fatal error it starts again at initial. An
+// initial pause of 0 means none; a max below initial counts as initial.
+func RestartBackoff(initial, max time.Duration) Option {
+	return func(s *declaration) error {
+		if initial < 0 || max < 0 {
+			return fmt.Errorf("restart back-off %s to %s is negative: give 0 for none, or positive durations", initial, max)
 		}
-		s.backOff = pause
+		s.backoff, s.maxBackoff = initial, max
 		return nil
 	}
 }
@@ -376,7 +428,7 @@ func RestartBackoff(pause, _ time.Duration) Option {
 // The default is 5 in 2 minutes. Restarts that were asked for do not count.
 // n = 0 means that a fatal error always exits 1.
 func MaxRestarts(n int, window time.Duration) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		if n < 0 || window <= 0 {
 			return fmt.Errorf("at most %d restarts in %s: give a number from 0 and a positive window", n, window)
 		}
@@ -388,11 +440,11 @@ func MaxRestarts(n int, window time.Duration) Option {
 // MaxConsecutiveFailures makes only the n-th failure of Execute in a row fatal; those before
 // are logged and alerted. The default is 1.
 func MaxConsecutiveFailures(n int) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		if n < 1 {
 			return fmt.Errorf("core.MaxConsecutiveFailures(%d): give at least 1, which makes each failure fatal", n)
 		}
-		s.tolerate = n
+		s.maxFailures = n
 		return nil
 	}
 }
@@ -400,7 +452,7 @@ func MaxConsecutiveFailures(n int) Option {
 // CrashOnPanic lets a panic in Execute crash the process, for those who want
 // Go's own crash report or a core dump more than a restart.
 func CrashOnPanic() Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		s.crashOnPanic = true
 		return nil
 	}
@@ -409,12 +461,12 @@ func CrashOnPanic() Option {
 // IterationTimeout bounds each iteration. One that runs for longer has all goroutines
 // dumped to the log, is alerted, and the daemon restarts in place even if
 // Execute ignores its context. 0, the default, means no limit.
-func IterationTimeout(limit time.Duration) Option {
-	return func(s *settings) error {
-		if limit < 0 {
-			return fmt.Errorf("time limit %s is negative: give 0 for none", limit)
+func IterationTimeout(timeout time.Duration) Option {
+	return func(s *declaration) error {
+		if timeout < 0 {
+			return fmt.Errorf("iteration time-out %s is negative: give 0 for none", timeout)
 		}
-		s.timeLimit = limit
+		s.iterationTimeout = timeout
 		return nil
 	}
 }
@@ -422,20 +474,20 @@ func IterationTimeout(limit time.Duration) Option {
 // ShutdownTimeout is how long a stop or restart waits for the iteration, and
 // then again for teardown, before it forces its way; 10 s by default. It must
 // be positive.
-func ShutdownTimeout(limit time.Duration) Option {
-	return func(s *settings) error {
-		if limit <= 0 {
-			return fmt.Errorf("shutdown limit %s: give a positive duration", limit)
+func ShutdownTimeout(timeout time.Duration) Option {
+	return func(s *declaration) error {
+		if timeout <= 0 {
+			return fmt.Errorf("shutdown time-out %s: give a positive duration", timeout)
 		}
-		s.shutdownLimit = limit
+		s.shutdownTimeout = timeout
 		return nil
 	}
 }
 
 // WithHost runs the daemon on a host other than the real one. It must stand
 // among the options given to New, not in Configure.
-func WithHost(h Host) Option {
-	return func(s *settings) error {
+func WithHost(h host.Host) Option {
+	return func(s *declaration) error {
 		s.host = &h
 		return nil
 	}
@@ -444,7 +496,7 @@ func WithHost(h Host) Option {
 // WithClock gives the daemon a clock of its own on an otherwise real host. See
 // clockwork.From for clocks that a test moves by hand.
 func WithClock(c clockwork.Clock) Option {
-	return func(s *settings) error {
+	return func(s *declaration) error {
 		s.clock = c
 		return nil
 	}
@@ -452,7 +504,7 @@ func WithClock(c clockwork.Clock) Option {
 
 // apply folds options into s and goes on after an error, so that all of them
 // can be told together.
-func (s *settings) apply(options []Option) error {
+func (s *declaration) apply(options []Option) error {
 	var errs []error
 	for _, o := range options {
 		if o == nil {
@@ -464,3 +516,10 @@ func (s *settings) apply(options []Option) error {
 	}
 	return errors.Join(errs...)
 }
+
+// RuntimePath returns a path for name that works for any user on a machine that
+// nobody has prepared: in the user's run-time folder ($XDG_RUNTIME_DIR) where
+// there is one, else in the folder for temporary files, with the user's number
+// in front. A daemon that is installed for production should rather say where
+// its files are.
+func RuntimePath(name string) string { return host.RuntimePath(name) }

@@ -144,7 +144,7 @@ func TestAPluginsCheckKeepsFromStarting(t *testing.T) {
 	})
 }
 
-// Each image of a restarted daemon tears down and sets up anew.
+// Each program of a restarted daemon tears down and sets up again.
 func TestEachImageSetsUpAnew(t *testing.T) {
 	play(t, equipped(core.WithPlugins(&recorder{name: "a"}), core.Setup(does("Setup"))), daemontest.Scenario{
 		Execute: daemontest.Instantly(),
@@ -156,7 +156,7 @@ func TestEachImageSetsUpAnew(t *testing.T) {
 	})
 }
 
-// A teardown that hangs is told after the shutdown limit and left behind a
+// A teardown that hangs is told after the shutdown time-out and left behind a
 // second later; the exit status says so.
 func TestAHungTeardownIsLeftBehind(t *testing.T) {
 	play(t, equipped(core.Teardown(daemontest.Hangs)), daemontest.Scenario{

@@ -155,7 +155,7 @@ func TestATrialChecksAndTouchesNothing(t *testing.T) {
 	})
 }
 
-// A next image whose environment turns out to be bad after all ends with
+// A next program whose environment turns out to be bad after all ends with
 // status 1, and what was handed over to it is given back.
 func TestANextImageThatCannotStartLeavesNothingBehind(t *testing.T) {
 	fails := func(_ context.Context, d *core.Daemon) error {
@@ -216,7 +216,7 @@ func TestSIGHUPWaitsForTheIteration(t *testing.T) {
 	})
 }
 
-// An iteration that hangs is left behind by a restart when the shutdown limit
+// An iteration that hangs is left behind by a restart when the shutdown time-out
 // is over.
 func TestSIGHUPLeavesAHungIterationBehind(t *testing.T) {
 	play(t, equipped(), daemontest.Scenario{
@@ -460,7 +460,7 @@ func TestARestartKeepsThePauseOfAfter(t *testing.T) {
 	})
 }
 
-// A next image with another interval lays a grid of its own.
+// A next program with another interval lays a grid of its own.
 func TestANewIntervalLaysANewGrid(t *testing.T) {
 	play(t, bare(core.Configure(func(d *core.Daemon) ([]core.Option, error) {
 		if d.Clock().Wall().Second() > 4 {
@@ -474,7 +474,7 @@ func TestANewIntervalLaysANewGrid(t *testing.T) {
 	})
 }
 
-// The restart interval counts anew after an exec that failed.
+// The restart interval starts again after an exec that failed.
 func TestTheRestartIntervalOutlivesAFailedExec(t *testing.T) {
 	play(t, equipped(core.RestartEvery(10*time.Second)), daemontest.Scenario{
 		Args:    "-d",
@@ -486,7 +486,7 @@ func TestTheRestartIntervalOutlivesAFailedExec(t *testing.T) {
 	})
 }
 
-// FixedDelay a SIGKILL at any moment of a restart the next start just works.
+// After a SIGKILL at any moment of a restart the next start just works.
 func TestASIGKILLAtAnyMomentOfARestartLeavesAWayToStart(t *testing.T) {
 	pause := func(ctx context.Context, d *core.Daemon) error {
 		return clockwork.Sleep(ctx, d.Clock(), 4*time.Millisecond)

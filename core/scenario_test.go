@@ -13,6 +13,7 @@ import (
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/daemontest"
 	"github.com/evertick/evertick/lock"
+	"github.com/evertick/evertick/logfile"
 	"github.com/evertick/evertick/mail"
 )
 
@@ -38,7 +39,7 @@ func poller(options ...core.Option) daemontest.NewFunc {
 func equipped(options ...core.Option) daemontest.NewFunc {
 	return poller(append([]core.Option{
 		core.WithLock(lock.File("/run/poller.lock")),
-		core.WithLog(core.Fixed(logPath)),
+		core.WithLog(logfile.Fixed(logPath)),
 		core.WithAlerts(mail.Writer(os.Stdout), "ops@example.com"),
 	}, options...)...)
 }

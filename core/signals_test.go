@@ -37,10 +37,10 @@ func TestTheFirstSIGTERMLetsTheIterationFinish(t *testing.T) {
 	})
 }
 
-// A second signal, or the shutdown limit, forces the end: the stacks are
+// A second signal, or the shutdown time-out, forces the end: the stacks are
 // logged, the context is cancelled. A third signal waits for nothing.
 func TestAStopCanBeForced(t *testing.T) {
-	heedful, hangs := daemontest.Takes(time.Minute), daemontest.Takes(0).HangsAt(1)
+	obedient, hangs := daemontest.Takes(time.Minute), daemontest.Takes(0).HangsAt(1)
 	for _, c := range []struct {
 		name    string
 		execute daemontest.Script
@@ -48,11 +48,11 @@ func TestAStopCanBeForced(t *testing.T) {
 		ends    float64
 		says    string
 	}{
-		{"second signal, heeded", heedful, []float64{1, 4}, 4, "Forced: SIGTERM once more"},
-		{"second signal, not heeded", hangs, []float64{1, 4}, 5, "what was running does not return: leaving without teardown"},
+		{"second signal, obeyed", obedient, []float64{1, 4}, 4, "Forced: SIGTERM once more"},
+		{"second signal, not obeyed", hangs, []float64{1, 4}, 5, "what was running does not return: leaving without teardown"},
 		{"third signal", hangs, []float64{1, 4, 4.5}, 4.5, "Forced: SIGTERM once more: leaving at once"},
-		{"limit, heeded", heedful, []float64{1}, 11, "Forced: not finished within 10s"},
-		{"limit, not heeded", hangs, []float64{1}, 12, "what was running does not return: leaving without teardown"},
+		{"limit, obeyed", obedient, []float64{1}, 11, "Forced: not finished within 10s"},
+		{"limit, not obeyed", hangs, []float64{1}, 12, "what was running does not return: leaving without teardown"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var steps daemontest.Steps
@@ -89,7 +89,7 @@ func TestASecondSignalDuringTeardownLeavesAtOnce(t *testing.T) {
 	})
 }
 
-// FixedDelay a forced stop teardown still runs when the iteration has heeded it.
+// After a forced stop teardown still runs when the iteration has obeyed it.
 func TestAForcedStopStillTearsDown(t *testing.T) {
 	play(t, equipped(core.Teardown(does("teardown"))), daemontest.Scenario{
 		Execute: daemontest.Takes(time.Minute),
@@ -143,7 +143,7 @@ func TestTheDumpTellsAllThereIs(t *testing.T) {
 }
 
 // A user's signal runs its function beside the loop, also while Execute runs;
-// its failure is logged and harms nobody.
+// its failure is logged and stops nothing.
 func TestAUsersSignalRunsBesideTheLoop(t *testing.T) {
 	play(t, equipped(
 		core.OnSignal(syscall.SIGUSR2, func(_ context.Context, d *core.Daemon) error {

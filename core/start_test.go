@@ -12,8 +12,10 @@ import (
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/core/host"
 	"github.com/evertick/evertick/daemontest"
 	"github.com/evertick/evertick/lock"
+	"github.com/evertick/evertick/logfile"
 	"github.com/evertick/evertick/mail"
 )
 
@@ -53,7 +55,7 @@ func TestAllEnvironmentErrorsComeTogether(t *testing.T) {
 		Want: append(untouched(), daemontest.Exit(1),
 			daemontest.Stderr("poller: 8 problems:\n"),
 			daemontest.Stderr("interval -5s (core.Every) is negative"),
-			daemontest.Stderr("time limit -1ns is negative"),
+			daemontest.Stderr("iteration time-out -1ns is negative"),
 			daemontest.Stderr("alerts have no recipient"),
 			daemontest.Stderr("PID file: no such file"),
 			daemontest.Stderr("log file: permission denied"),
@@ -89,12 +91,12 @@ func TestABadOptionIsRefusedInOneLine(t *testing.T) {
 		{[]core.Option{core.WithAlerts(mail.Writer(os.Stdout))}, "alerts have no recipient"},
 		{[]core.Option{core.WithPlugins(&recorder{name: "x"}, &recorder{name: "x"})}, "plugin x is declared twice"},
 		{[]core.Option{core.RestartEvery(9 * second)}, "restart interval 9s (core.RestartEvery) is below the minimum of 10s"},
-		{[]core.Option{core.RestartBackoff(-second, -second)}, "back-off -1s is negative"},
+		{[]core.Option{core.RestartBackoff(-second, -second)}, "back-off -1s to -1s is negative"},
 		{[]core.Option{core.MaxRestarts(-1, second)}, "at most -1 restarts in 1s"},
 		{[]core.Option{core.MaxRestarts(1, 0)}, "at most 1 restarts in 0s"},
 		{[]core.Option{core.MaxConsecutiveFailures(0)}, "core.MaxConsecutiveFailures(0): give at least 1"},
-		{[]core.Option{core.IterationTimeout(-second)}, "time limit -1s is negative"},
-		{[]core.Option{core.ShutdownTimeout(0)}, "shutdown limit 0s: give a positive duration"},
+		{[]core.Option{core.IterationTimeout(-second)}, "iteration time-out -1s is negative"},
+		{[]core.Option{core.ShutdownTimeout(0)}, "shutdown time-out 0s: give a positive duration"},
 		{[]core.Option{core.OnSignal(syscall.SIGTERM, nothing)}, "this signal has a meaning of its own"},
 		{[]core.Option{core.OnSignal(syscall.SIGKILL, nothing)}, "no process can catch this signal"},
 		{[]core.Option{core.FromFlag("--every", core.Every(-second))}, "poller: --every: interval -1s"},
@@ -102,7 +104,7 @@ func TestABadOptionIsRefusedInOneLine(t *testing.T) {
 	} {
 		t.Run(c.says, func(t *testing.T) {
 			play(t, bare(append([]core.Option{
-				core.Execute(nothing), core.WithLock(lock.File("/run/poller.lock")), core.WithLog(core.Fixed(logPath)),
+				core.Execute(nothing), core.WithLock(lock.File("/run/poller.lock")), core.WithLog(logfile.Fixed(logPath)),
 			}, c.option...)...), daemontest.Scenario{
 				Args: "-p poller.pid",
 				Want: append(untouched(), daemontest.Exit(1), daemontest.Stderr(c.says), complainsInOneLine()),
@@ -233,7 +235,7 @@ func TestAStopDuringTheStartGivesUp(t *testing.T) {
 	}
 }
 
-// A Setup that ignores the stop is forced after the shutdown limit.
+// A Setup that ignores the stop is forced after the shutdown time-out.
 func TestAHungSetupIsForced(t *testing.T) {
 	play(t, equipped(core.Setup(daemontest.Hangs), core.ShutdownTimeout(3*time.Second)), daemontest.Scenario{
 		Execute: daemontest.Instantly(),
@@ -279,9 +281,9 @@ func TestALockThatCannotBeAskedForIsAnError(t *testing.T) {
 // A Daemon runs once.
 func TestADaemonRunsOnce(t *testing.T) {
 	var stderr strings.Builder
-	host := core.RealHost()
-	host.Stdout, host.Stderr = &strings.Builder{}, &stderr
-	d := core.New("poller", core.WithHost(host), core.Execute(func(_ context.Context, d *core.Daemon) error {
+	h := host.Real()
+	h.Stdout, h.Stderr = &strings.Builder{}, &stderr
+	d := core.New("poller", core.WithHost(h), core.Execute(func(_ context.Context, d *core.Daemon) error {
 		d.Stop("enough")
 		return nil
 	}))
@@ -296,10 +298,10 @@ func TestADaemonRunsOnce(t *testing.T) {
 // The context of Run ends the daemon as SIGTERM does.
 func TestTheContextOfRunStopsTheDaemon(t *testing.T) {
 	var stdout strings.Builder
-	host := core.RealHost()
-	host.Stdout = &stdout
+	h := host.Real()
+	h.Stdout = &stdout
 	ctx, cancel := context.WithCancelCause(t.Context())
-	d := core.New("poller", core.WithHost(host), core.Execute(func(context.Context, *core.Daemon) error {
+	d := core.New("poller", core.WithHost(h), core.Execute(func(context.Context, *core.Daemon) error {
 		cancel(errors.New("the program ends"))
 		return nil
 	}))

@@ -2,10 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"runtime/debug"
-	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -13,29 +9,43 @@ import (
 // A job is something that may take time, or hang, and therefore runs outside
 // the event goroutine. Its return is an event.
 type job struct {
-	kind EventKind // the event that its return is
+	kind eventKind // the event that its return is
 	id   int
 	run  func(ctx context.Context) error // nil: an iteration
 	ctx  context.Context
 }
 
-// worker is the goroutine that runs the jobs, one after the other: setup, the
-// iterations and teardown see one and the same goroutine. One that hangs is
-// left behind, and the next job gets a new one.
-type worker struct {
-	d    *Daemon
-	mail *mailbox
-	jobs chan job
+// iteration runs the loop's own jobs.
+type iteration interface {
+	// iterate runs one iteration that starts now, and returns when it ended and
+	// what it took.
+	iterate(ctx context.Context, now time.Time) (end time.Time, took time.Duration, err error)
 
-	// keep says that iterations may follow each other without the event
-	// goroutine in between, as interval 0 asks. It takes this back whenever
-	// anything else is to happen; an event that goes before the return of an
-	// iteration ends the row, too.
-	keep atomic.Bool
+	// now returns when an iteration that follows one without a pause starts.
+	now() time.Time
+
+	// goexit ends the account of an iteration that has ended its goroutine;
+	// false: nothing may follow.
+	goexit(ctx context.Context) (took time.Duration, ok bool)
 }
 
-func newWorker(d *Daemon, m *mailbox) *worker {
-	w := &worker{d: d, mail: m, jobs: make(chan job, 1)}
+// worker is the goroutine that runs the jobs, one after the other: setup, the
+// iterations and teardown see one and the same goroutine. One that hangs is
+// abandoned, and the next job gets a new one.
+type worker struct {
+	iteration iteration
+	queue     *eventQueue
+	jobs      chan job
+
+	// repeat says that iterations may follow each other without the event
+	// goroutine in between, as interval 0 asks. The event goroutine takes this
+	// back whenever anything else is to happen; an event that goes before the
+	// return of an iteration ends the row, too.
+	repeat atomic.Bool
+}
+
+func newWorker(i iteration, q *eventQueue) *worker {
+	w := &worker{iteration: i, queue: q, jobs: make(chan job, 1)}
 	go w.run()
 	return w
 }
@@ -45,36 +55,30 @@ func (w *worker) run() {
 	returned := true
 	defer func() {
 		if !returned {
-			w.deserted(j)
+			w.goexit(j)
 		}
 	}()
 	for j = range w.jobs {
 		returned = false
 		e := w.do(j)
 		returned = true
-		w.mail.post(e)
+		w.queue.post(e)
 	}
 }
 
-// errGoexit says why a job has not returned. It is a mistake that is often made
-// with t.FailNow or t.Fatal, which may be called by a test's own goroutine only.
-var errGoexit = errors.New("runtime.Goexit was called, which ends the goroutine that it is called in")
-
-// deserted makes an error of a job that has ended the goroutine that it was run
+// goexit makes an error of a job that has ended the goroutine that it was run
 // by, and runs the next one in a new goroutine.
-func (w *worker) deserted(j job) {
+func (w *worker) goexit(j job) {
 	e := event{kind: j.kind, job: j.id, err: errGoexit}
 	if j.run == nil {
-		if w.d.set.crashOnPanic {
-			return // this may be the panic that ends the process
+		took, ok := w.iteration.goexit(j.ctx)
+		if !ok {
+			return
 		}
-		if started := w.d.account.started.Load(); started != 0 {
-			start := w.d.epoch.Add(time.Duration(started - 1))
-			e.took = w.d.finish(j.ctx, w.d.Iteration(), start, errGoexit)
-		}
+		e.took = took
 	}
 	go w.run()
-	w.mail.post(e)
+	w.queue.post(e)
 }
 
 func (w *worker) do(j job) event {
@@ -83,114 +87,91 @@ func (w *worker) do(j job) event {
 		e.err = recovered(func() error { return j.run(j.ctx) })
 		return e
 	}
+	now := w.iteration.now()
 	for {
-		e.took, e.err = w.d.iterate(j.ctx)
-		if e.err != nil || !w.keep.Load() || w.mail.before(Executed) {
+		now, e.took, e.err = w.iteration.iterate(j.ctx, now)
+		if e.err != nil || !w.repeat.Load() || w.queue.before(executed) {
 			return e
 		}
 	}
 }
 
-// iterate runs one iteration and keeps its account.
-func (d *Daemon) iterate(ctx context.Context) (time.Duration, error) {
-	start := d.host.Clock.Now()
-	n := d.account.iteration.Add(1)
-	d.account.started.Store(int64(start.Sub(d.epoch)) + 1)
-	if d.host.Observe != nil {
-		d.host.Observe(Observation{Kind: ObserveBegin, Iteration: n})
-	}
-	if len(d.set.handlers) > 0 {
-		d.tell(ctx, HookInfo{Hook: HookPreExecute, Iteration: n})
-	}
-	err := d.execute(ctx)
-	return d.finish(ctx, n, start, err), err
+// jobs is the worker with the job that counts, and the context that jobs run
+// under. Only the event goroutine uses it.
+type jobs struct {
+	iteration iteration
+	queue     *eventQueue
+	worker    *worker
+
+	current int  // the job that counts; the return of an older one is dropped
+	running bool // it has not returned yet
+	todo    job  // what begin hands to the worker
+	waiting bool // todo waits for begin
+
+	ctx    context.Context // of checks, setup and iterations
+	cancel context.CancelCauseFunc
+	cause  error // not nil: why begin cancels ctx
 }
 
-// finish closes the account of an iteration.
-func (d *Daemon) finish(ctx context.Context, n int64, start time.Time, err error) time.Duration {
-	took := d.host.Clock.Now().Sub(start)
-	d.account.started.Store(0)
-	d.account.ended(took)
-	if err != nil {
-		d.account.count(&d.account.failures, 1)
-	}
-	if d.host.Observe != nil {
-		d.host.Observe(Observation{Kind: ObserveEnd, Iteration: n, Took: took, Err: err})
-	}
-	if len(d.set.handlers) > 0 {
-		d.tellEnd(ctx, n, took, err)
-	}
-	return took
+func newJobs(i iteration, q *eventQueue) *jobs {
+	j := &jobs{iteration: i, queue: q, worker: newWorker(i, q)}
+	j.renewContext()
+	return j
 }
 
-func (d *Daemon) tellEnd(ctx context.Context, n int64, took time.Duration, err error) {
-	m := HookInfo{Iteration: n, Took: took, Err: err}
-	if err != nil {
-		m.Hook = HookError
-		d.tell(ctx, m)
-	}
-	m.Hook = HookPostExecute
-	d.tell(ctx, m)
-	if m.Left = d.set.interval; d.set.paced&pacedAfter == 0 {
-		m.Left -= took
-	}
-	if m.Left > 0 {
-		m.Hook = HookIdle
-		d.tell(ctx, m)
-	}
+func (j *jobs) renewContext() {
+	j.ctx, j.cancel = context.WithCancelCause(context.Background())
 }
 
-// execute calls the user's function without a closure, because at interval 0
-// even that would show.
-func (d *Daemon) execute(ctx context.Context) (err error) {
-	if !d.set.crashOnPanic {
-		defer catch(&err)
+// start sets the job that counts from now on, whose return is an event of
+// kind. It runs from begin on.
+func (j *jobs) start(kind eventKind, ctx context.Context, run func(context.Context) error) {
+	j.current++
+	j.running, j.waiting = true, true
+	j.todo = job{kind: kind, id: j.current, run: run, ctx: ctx}
+}
+
+// interrupt lets begin cancel the context of what runs.
+func (j *jobs) interrupt(cause error) { j.cause = cause }
+
+// begin carries out what start and interrupt have asked for. The event
+// goroutine calls it when an action is over, so that all that the action
+// itself does comes first.
+func (j *jobs) begin() {
+	if j.cause != nil {
+		j.cancel(j.cause)
+		j.cause = nil
 	}
-	return d.set.execute[0](ctx, d)
-}
-
-// PanicError is a panic that was caught, with the stack where it happened.
-type PanicError struct {
-	// Value is what panic was called with.
-	Value any
-
-	// Stack is the goroutine's stack, as debug.Stack prints it.
-	Stack []byte
-}
-
-// Error is the panic's value.
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
-
-// Unwrap is the panic's value, if it was an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
-
-// fatal is what Daemon.Fatalf panics with to leave Execute.
-type fatal struct{ err error }
-
-func catch(err *error) {
-	switch v := recover().(type) {
-	case nil:
-	case fatal:
-		*err = v.err
-	default:
-		*err = &PanicError{Value: v, Stack: debug.Stack()}
+	if j.waiting {
+		j.waiting = false
+		j.worker.jobs <- j.todo
 	}
 }
 
-// recovered runs f and makes an error of a panic.
-func recovered(f func() error) (err error) {
-	defer catch(&err)
-	return f()
+// returned reports whether e is the return of the job that counts.
+func (j *jobs) returned(e event) bool {
+	if e.job != j.current {
+		return false
+	}
+	j.running = false
+	return true
 }
 
-// describe is an error in words, a panic with its stack.
-func describe(err error) string {
-	var p *PanicError
-	if errors.As(err, &p) {
-		return err.Error() + "\n" + strings.TrimSpace(string(p.Stack))
-	}
-	return err.Error()
+// repeat says whether iterations may follow each other without the event
+// goroutine in between.
+func (j *jobs) repeat(yes bool) { j.worker.repeat.Store(yes) }
+
+// abandon leaves a job that hangs behind, with its goroutine, and gets a new
+// worker for those that follow.
+func (j *jobs) abandon() {
+	j.current++
+	j.running = false
+	close(j.worker.jobs)
+	j.worker = newWorker(j.iteration, j.queue)
+}
+
+// close ends the worker when what it runs has returned.
+func (j *jobs) close() {
+	j.cancel(context.Canceled)
+	close(j.worker.jobs)
 }

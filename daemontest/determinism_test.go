@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/daemontest/internal/timeline"
 )
 
 // busyDaemon has functions of its own wherever a daemon can have some, and all
@@ -106,8 +107,8 @@ func sameTimeline(t *testing.T, declare NewFunc, s Scenario, plays int) {
 	}
 	for n := range plays {
 		again, _ := examine(t, declare, s)
-		if again.script() != first.script() {
-			t.Fatalf("play %d: %s", n, divergence(first.script(), again.script()))
+		if again.fingerprint() != first.fingerprint() {
+			t.Fatalf("play %d: %s", n, timeline.Divergence(first.fingerprint(), again.fingerprint()))
 		}
 	}
 }
@@ -134,7 +135,7 @@ func TestSeedsAreOrders(t *testing.T) {
 		}
 		for range 10 {
 			if again, _ := examine(t, poller, tie); again.Timeline() != first.Timeline() {
-				t.Fatalf("seed %d: %s", tie.Seed, divergence(first.Timeline(), again.Timeline()))
+				t.Fatalf("seed %d: %s", tie.Seed, timeline.Divergence(first.Timeline(), again.Timeline()))
 			}
 		}
 		timelines[first.Timeline()]++

@@ -4,7 +4,7 @@
 //
 // It runs the real daemon and not a model of it: the same declaration, command
 // line, loop, restart and lock code, in a bubble of testing/synctest, on a
-// machine of fakes. What the daemon sleeps takes no time.
+// simulated machine. What the daemon sleeps takes no time.
 //
 //	func TestPollerOutlivesASlowAPI(t *testing.T) {
 //		daemontest.Run(t, New, daemontest.Scenario{
@@ -28,57 +28,60 @@
 //
 // # The scenario
 //
-// [Scenario] declares a life. Execute is a [Script]: [Takes], [Instantly] or
-// [Does] for every iteration, and rules for some of them (it overruns, fails,
-// panics, hangs). Without a script the daemon's own Execute runs; a script of
-// rules alone, Script{}.FailsAt(3, err), leaves the other iterations to it.
+// [Scenario] declares such a life. Execute is a [Script]: [Takes], [Instantly]
+// or [Does] for every iteration, and rules for some of them (it overruns,
+// fails, panics, hangs). Without a script the daemon's own Execute runs; a
+// script of rules alone, Script{}.FailsAt(3, err), leaves the other iterations
+// to it.
 //
-// [Steps] are what happens beside: [At] a time, [AfterLog] of a line, [AfterIteration]
-// or [DuringIteration] n. Each has actions: signals, the program run once more
-// ([Command], for -s stop or a second instance), files, disk, mail server,
-// lock store, wall clock, binary; [Do] is for your own. Steps of one instant
-// happen in their written order, unless [Step.AnyOrder] says otherwise. A
-// scenario is over when no process is left and no step is to come.
+// [Steps] are what happens beside the daemon: [At] a time, [AfterLog] of a
+// line, [AfterIteration] or [DuringIteration] n. Each step has actions: signals,
+// the program run once more ([Command], for -s stop or a second instance),
+// files, disk, mail server, lock store, wall clock, binary; [Do] is for your
+// own. Steps of one instant happen in their written order, unless
+// [Step.AnyOrder] says otherwise. A scenario is over when no process is left
+// and no step is to come.
 //
-// [Want] is what must be true then. All that is not is reported together, with
-// the timeline and a > before each line to look at. [Golden] compares the whole
-// timeline with a file, and -daemontest.update rewrites that.
+// [Want] is what must be true then. Everything that is not true is reported
+// together, with the timeline and a > before each line to look at. [Golden]
+// compares the whole timeline with a file, and -daemontest.update rewrites that.
 //
-// # Processes and images
+// # Processes and generations
 //
 // A [World] has processes, as a machine has. A restart is played as exec would
-// do it: the harness builds the daemon again through New, as the next image of
-// the same process. What an image of the past still does has no effect, as if
-// exec had swept it away; the same holds for a process that was killed. So a
-// variable that New declares begins anew with each image, and one outside of
-// New does not, which a real exec would not grant it.
+// do it: the harness builds the daemon again through New, as the next
+// generation of the same process. What an earlier generation still does has no
+// effect, as if exec had swept it away; the same holds for a process that was
+// killed. So a variable that New declares is a new one in each generation. One
+// that is declared outside of New keeps its value, which a real exec would not
+// let it.
 //
 // A process that was sent SIGSTOP does nothing until SIGCONT: it writes no
-// line, sends no mail, renews no lease, and whoever looks at its clock waits.
-// Only code of your own that sleeps by package time goes on meanwhile, up to
-// its next call of the daemon.
+// line, sends no mail, renews no lease, and a look at its clock waits. Only
+// code of your own that sleeps by package time goes on meanwhile, up to its
+// next call of the daemon.
 //
 // # Always the same
 //
 // The same scenario with the same seed yields the same timeline. What is due at
-// one instant is put in order by lanes: each process, and each step, wakes some
-// nanoseconds beside the others, in an order that the seed alone decides.
-// Times are whole microseconds for the daemon, and rounded where they are
-// printed. What one process does to another arrives when the other one's lane
-// comes next. Scenario.Orders plays many seeds, and so many orders; a failure
-// names the seed that shows it again.
+// one instant is put in order by lanes: each process, and each step, wakes a few
+// nanoseconds before or after the others, in an order that the seed alone
+// decides. Times are whole microseconds for the daemon, and rounded where they
+// are printed. What one process does to another arrives when the other one's
+// lane comes next. Scenario.Orders plays many seeds, and so many orders; a
+// failure names the seed that shows it again.
 //
-// Check leaves chance in your own code: package rand, the order of a map, state
-// that outlives a play, goroutines that sleep to the same instant or are woken
-// by one close. -daemontest.check=N plays each scenario N times and names the
-// first line that differs.
+// Chance in your own code remains: package rand, the order of a map, state that
+// outlives a play, goroutines that sleep to the same instant or are woken by one
+// close. -daemontest.check=N finds it: it plays each scenario N times and names
+// the first line that differs.
 //
 // # What a bubble cannot do
 //
 // The bubble's clock moves when every goroutine in it waits for another one of
 // them, or for time. In it, time.Sleep and context.WithTimeout obey the same
 // clock as the daemon. What waits for the world outside stops the clock, and
-// the watchdog then tells which goroutine does so, and where:
+// the watchdog then says which goroutine does so, and where:
 //
 //   - A network connection, even on the loopback: use net.Pipe, which works
 //     with deadlines, too.
@@ -91,7 +94,7 @@
 // A goroutine that is left when all processes have ended fails the scenario,
 // unless it wakes within an hour and ends. A panic in a goroutine of your own
 // kills the test binary, as it would kill the daemon; everywhere else it is
-// caught and told. t.FailNow, t.Fatal and testify's require end the goroutine
+// caught and reported. t.FailNow, t.Fatal and testify's require end the goroutine
 // that they are called in, so in Execute they end an iteration, with an error;
 // t.Error and [World.Fail] do not.
 //

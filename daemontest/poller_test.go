@@ -9,6 +9,7 @@ import (
 
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/lock"
+	"github.com/evertick/evertick/logfile"
 	"github.com/evertick/evertick/mail"
 )
 
@@ -20,7 +21,7 @@ func poller(extra ...core.Option) *core.Daemon {
 		core.Execute(func(context.Context, *core.Daemon) error { return nil }),
 		core.WithLock(lock.File("/run/poller.lock")),
 		core.WithAlerts(mail.Writer(os.Stdout), "ops@example.com"),
-		core.WithLog(core.Daily("/var/log/poller")),
+		core.WithLog(logfile.Daily("/var/log/poller")),
 	}, extra...)...)
 }
 

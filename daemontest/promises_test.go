@@ -28,9 +28,9 @@ func says(t *testing.T, verdict string, wants ...string) {
 	}
 }
 
-// What stops a bubble's clock is told within the watchdog's time, with the
-// goroutine to blame, and does no harm to the tests that follow.
-func TestTheWatchdogTellsWhatHangs(t *testing.T) {
+// What stops a bubble's clock is reported within the watchdog's time, with the
+// goroutine to blame, and does not disturb the tests that follow.
+func TestTheWatchdogReportsWhatHangs(t *testing.T) {
 	outside := make(chan struct{})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -90,8 +90,8 @@ func TestTheWatchdogTellsWhatHangs(t *testing.T) {
 	Run(t, poller, slowAPI)
 }
 
-// What computes for ever is no hang of the clock, and told all the same.
-func TestTheWatchdogTellsWhatComputesForEver(t *testing.T) {
+// What computes for ever does not stop the clock, but is reported, too.
+func TestTheWatchdogReportsWhatComputesForEver(t *testing.T) {
 	set(t, watchdogFlag, 200*time.Millisecond)
 	var enough atomic.Bool
 	_, verdict := examine(t, poller, Scenario{Execute: Does(func(context.Context, *core.Daemon) error {
@@ -103,7 +103,7 @@ func TestTheWatchdogTellsWhatComputesForEver(t *testing.T) {
 	says(t, verdict, "no progress", "promises_test.go")
 }
 
-func TestASpinIsToldAsOne(t *testing.T) {
+func TestASpinIsReportedAsOne(t *testing.T) {
 	_, verdict := examine(t, poller, Scenario{
 		Options: []core.Option{core.Every(0)}, Execute: Instantly(), Steps: Steps{stopAt(time.Second)}, Want: Want{Exit(0)},
 	})
@@ -216,9 +216,9 @@ func TestGoexitHangsNothing(t *testing.T) {
 	})
 }
 
-// Everything that is missed is told in one go, and the lines to look at are
+// All that is missed is reported together, and the lines to look at are
 // marked in the timeline.
-func TestAllMissesAreToldTogether(t *testing.T) {
+func TestAllMissesAreReportedTogether(t *testing.T) {
 	set(t, seedFlag, 1)
 	r, verdict := examine(t, poller, Scenario{
 		Execute: Takes(time.Second/2).Except(2, 8*time.Second),
@@ -247,14 +247,14 @@ func TestAllMissesAreToldTogether(t *testing.T) {
 		"> 00:13.000  log: Run Loop Taking Too Long. Duration: 8s Interval: 5s\n",
 	)
 	if n := strings.Count(verdict, "\n- "); n != 23 {
-		t.Errorf("%d misses are told, want 23:\n%s", n, verdict)
+		t.Errorf("%d misses are reported, want 23:\n%s", n, verdict)
 	}
 	if strings.Contains("\n"+r.Timeline(), "\n>") {
 		t.Error("the timeline itself has marks")
 	}
 }
 
-// A long timeline is told by its begin, its end and the lines to look at.
+// A long timeline is shortened to its start, its end and the lines to look at.
 func TestALongTimelineIsAbridged(t *testing.T) {
 	_, verdict := examine(t, poller, Scenario{
 		Execute: Instantly().FailsAt(400, errors.New("boom")),

@@ -2,12 +2,12 @@ package daemontest
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/evertick/evertick/daemontest/internal/timeline"
 )
 
 // Want is what must be true when a scenario is over.
@@ -15,6 +15,12 @@ type Want []Expectation
 
 // Expectation is one thing wanted. It returns nil where it is so.
 type Expectation func(r *Result) *miss
+
+// miss is something wanted that is not so.
+type miss struct {
+	text string
+	mark func(timeline.Entry) bool // the lines of the timeline to look at; nil: none
+}
 
 // of asks e about r, and makes a miss of a panic.
 func (e Expectation) of(r *Result) (m *miss) {
@@ -26,31 +32,16 @@ func (e Expectation) of(r *Result) (m *miss) {
 	return e(r)
 }
 
-func missed(mark func(entry) bool, format string, args ...any) *miss {
+func missed(mark func(timeline.Entry) bool, format string, args ...any) *miss {
 	return &miss{fmt.Sprintf(format, args...), mark}
 }
 
-// count is how many entries of the scenario's daemon is(e) holds for.
-func (r *Result) count(is func(entry) bool) (n int) {
-	t := r.world.trace
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for i := range t.entries.len() {
-		if is(*t.entries.at(i)) {
-			n++
-		}
-	}
-	return n
-}
-
-func (r *Result) wantCount(want int, what string, is func(entry) bool) *miss {
-	if got := r.count(is); got != want {
+func (r *Result) wantCount(want int, what string, is func(timeline.Entry) bool) *miss {
+	if got := r.timeline().Count(is); got != want {
 		return missed(is, "want %d %s, got %d", want, what, got)
 	}
 	return nil
 }
-
-func isExecute(e entry) bool { return e.kind == entryExecute }
 
 // Iterations wants n iterations, by all processes together.
 func Iterations(n int) Expectation {
@@ -75,8 +66,8 @@ func IterationsAt(times ...time.Duration) Expectation {
 // Overruns wants n iterations that took longer than the interval.
 func Overruns(n int) Expectation {
 	return func(r *Result) *miss {
-		return r.wantCount(n, "overruns", func(e entry) bool {
-			return isExecute(e) && e.overran()
+		return r.wantCount(n, "overruns", func(e timeline.Entry) bool {
+			return isExecute(e) && e.Overran()
 		})
 	}
 }
@@ -86,9 +77,9 @@ func Overruns(n int) Expectation {
 func MissedTicks(n int64) Expectation {
 	return func(r *Result) *miss {
 		var got int64
-		for _, p := range r.world.all() {
-			if p.isDaemon() {
-				got += p.daemon.Load().Stats().Missed
+		for _, p := range r.world.sim.Processes() {
+			if p.IsDaemon() {
+				got += p.Daemon().Stats().Missed
 			}
 		}
 		if got != n {
@@ -101,25 +92,25 @@ func MissedTicks(n int64) Expectation {
 // Failures wants n iterations that failed.
 func Failures(n int) Expectation {
 	return func(r *Result) *miss {
-		return r.wantCount(n, "failed iterations", func(e entry) bool { return isExecute(e) && e.failed })
+		return r.wantCount(n, "failed iterations", func(e timeline.Entry) bool { return isExecute(e) && e.Failed })
 	}
 }
 
 // Restarts wants n restarts in place.
 func Restarts(n int) Expectation {
 	return func(r *Result) *miss {
-		return r.wantCount(n, "restarts", func(e entry) bool { return e.kind == entryExec })
+		return r.wantCount(n, "restarts", func(e timeline.Entry) bool { return e.Kind == timeline.Exec })
 	}
 }
 
-func logs(text string) func(entry) bool {
-	return func(e entry) bool { return e.kind == entryLog && strings.Contains(e.text, text) }
+func logs(text string) func(timeline.Entry) bool {
+	return func(e timeline.Entry) bool { return e.Kind == timeline.Log && strings.Contains(e.Text, text) }
 }
 
 // Logs wants at least one log message that contains text.
 func Logs(text string) Expectation {
 	return func(r *Result) *miss {
-		if r.count(logs(text)) == 0 {
+		if r.timeline().Count(logs(text)) == 0 {
 			return missed(nil, "want a log message that contains %q, there is none", text)
 		}
 		return nil
@@ -140,9 +131,9 @@ func NoLog(text string) Expectation { return LogsTimes(text, 0) }
 func LastLog(text string) Expectation {
 	return func(r *Result) *miss {
 		var last string
-		r.count(func(e entry) bool {
-			if e.kind == entryLog {
-				last = e.text
+		r.timeline().Count(func(e timeline.Entry) bool {
+			if e.Kind == timeline.Log {
+				last = e.Text
 			}
 			return false
 		})
@@ -156,7 +147,7 @@ func LastLog(text string) Expectation {
 // Mails wants the mail server to have taken n mails.
 func Mails(n int) Expectation {
 	return func(r *Result) *miss {
-		return r.wantCount(n, "mails", func(e entry) bool { return e.kind == entryMail })
+		return r.wantCount(n, "mails", func(e timeline.Entry) bool { return e.Kind == timeline.Mail })
 	}
 }
 
@@ -168,16 +159,15 @@ func MailContains(text string) Expectation {
 				return nil
 			}
 		}
-		return missed(func(e entry) bool { return e.kind == entryMail }, "want a mail that contains %q, there is none", text)
+		return missed(func(e timeline.Entry) bool { return e.Kind == timeline.Mail }, "want a mail that contains %q, there is none", text)
 	}
 }
 
 // Exit wants the daemon to end with this exit status.
 func Exit(code int) Expectation {
 	return func(r *Result) *miss {
-		p := r.world.main()
-		if p.code != code || p.killedBy != nil {
-			return missed(func(e entry) bool { return e.kind == entryEnd }, "want exit status %d, got: %s", code, p.how())
+		if p := r.world.sim.Main(); !p.ExitedWith(code) {
+			return missed(endOf(0), "want exit status %d, got: %s", code, p.How())
 		}
 		return nil
 	}
@@ -187,28 +177,28 @@ func Exit(code int) Expectation {
 // with this exit status: a launcher, or the program that a Command ran.
 func ExitOf(args string, code int) Expectation {
 	return func(r *Result) *miss {
-		for _, p := range r.world.all() {
-			if !slices.Equal(p.args, strings.Fields(args)) {
+		for _, p := range r.world.sim.Processes() {
+			if !slices.Equal(p.Args(), strings.Fields(args)) {
 				continue
 			}
-			if p.code != code || p.killedBy != nil {
-				return missed(func(e entry) bool { return e.p == p && e.kind == entryEnd }, "want %q to end with exit status %d, got: %s", args, code, p.how())
+			if !p.ExitedWith(code) {
+				return missed(endOf(p.PID()), "want %q to end with exit status %d, got: %s", args, code, p.How())
 			}
 			return nil
 		}
-		return missed(nil, "want %q to end with exit status %d, but nobody ran it", args, code)
+		return missed(nil, "want %q to end with exit status %d, but it was never run", args, code)
 	}
 }
 
 // Killed wants a daemon to have been killed by a signal.
 func Killed() Expectation {
 	return func(r *Result) *miss {
-		for _, p := range r.world.all() {
-			if p.isDaemon() && p.killedBy != nil {
+		for _, p := range r.world.sim.Processes() {
+			if p.IsDaemon() && p.Killed() {
 				return nil
 			}
 		}
-		return missed(func(e entry) bool { return e.kind == entryEnd }, "want the daemon to be killed, got: %s", r.world.main().how())
+		return missed(endOf(0), "want the daemon to be killed, got: %s", r.world.sim.Main().How())
 	}
 }
 
@@ -216,9 +206,7 @@ func Killed() Expectation {
 func EndsAt(at time.Duration) Expectation {
 	return func(r *Result) *miss {
 		if got := r.Ended().Round(time.Millisecond); got != at {
-			p := r.world.main()
-			is := func(e entry) bool { return e.kind == entryEnd && e.p == p }
-			return missed(is, "want the daemon to end at %s, got %s", at, got)
+			return missed(endOf(r.world.PID()), "want the daemon to end at %s, got %s", at, got)
 		}
 		return nil
 	}
@@ -227,7 +215,7 @@ func EndsAt(at time.Duration) Expectation {
 // LockReleased wants no lock to be held in the end.
 func LockReleased() Expectation {
 	return func(r *Result) *miss {
-		if held := r.world.kept; len(held) > 0 {
+		if held := r.world.sim.Locks.Kept(); len(held) > 0 {
 			return missed(nil, "want every lock to be released, still held: %s", strings.Join(held, ", "))
 		}
 		return nil
@@ -274,20 +262,18 @@ func Stderr(text string) Expectation {
 	}
 }
 
-// Notifies wants the supervisor to have been told exactly these states.
+// Notifies wants the supervisor to have received exactly these states.
 func Notifies(states ...string) Expectation {
 	return func(r *Result) *miss {
-		r.world.mu.Lock()
-		defer r.world.mu.Unlock()
-		if got := r.world.notified; fmt.Sprint(got) != fmt.Sprint(states) {
-			return missed(func(e entry) bool { return e.kind == entryNotify }, "want notifications %q, got %q", states, got)
+		if got := r.world.sim.Machine.Supervisor.Notified(); fmt.Sprint(got) != fmt.Sprint(states) {
+			return missed(func(e timeline.Entry) bool { return e.Kind == timeline.Notify }, "want notifications %q, got %q", states, got)
 		}
 		return nil
 	}
 }
 
 // AnyOf wants everything in at least one of the lists; what is missing of the
-// first one is told.
+// first one is reported.
 func AnyOf(lists ...Want) Expectation {
 	return func(r *Result) *miss {
 		var first *miss
@@ -309,37 +295,11 @@ func AnyOf(lists ...Want) Expectation {
 	}
 }
 
-// Check wants whatever check wants; its error is told.
+// Check wants check to return nil; its error is reported.
 func Check(what string, check func(r *Result) error) Expectation {
 	return func(r *Result) *miss {
 		if err := check(r); err != nil {
 			return missed(nil, "want %s: %v", what, err)
-		}
-		return nil
-	}
-}
-
-// Golden wants the timeline to be that of testdata/name.golden. The flag
-// -daemontest.update rewrites the file; look at the difference as at code.
-func Golden(name string) Expectation {
-	return func(r *Result) *miss {
-		path := filepath.Join("testdata", name+".golden")
-		got := r.Timeline()
-		if *updateFlag {
-			if err := os.MkdirAll("testdata", 0o755); err != nil {
-				return missed(nil, "golden timeline: %v", err)
-			}
-			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-				return missed(nil, "golden timeline: %v", err)
-			}
-			return nil
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			return missed(nil, "golden timeline: %v; run the test with -daemontest.update to write it", err)
-		}
-		if string(want) != got {
-			return missed(nil, "the timeline is not that of %s; the first difference is in\n%s\nRun the test with -daemontest.update if it should be as it is now.", path, divergence(string(want), got))
 		}
 		return nil
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/daemontest/internal/timeline"
+	"github.com/evertick/evertick/daemontest/internal/world"
 )
 
 const logFile = "/var/log/poller/2026-01-01.log"
@@ -26,9 +28,9 @@ func TestAKillDuringATrial(t *testing.T) {
 	}
 }
 
-// A signal that comes between two images finds nobody who listens: SIGHUP is
+// A signal that comes between two generations finds no listener: SIGHUP is
 // ignored by then, SIGTERM ends the process.
-func TestSignalsBetweenTwoImages(t *testing.T) {
+func TestSignalsBetweenTwoGenerations(t *testing.T) {
 	for _, c := range []struct {
 		sig  syscall.Signal
 		want Want
@@ -72,7 +74,7 @@ func TestAStopDuringExecuteStopsEverything(t *testing.T) {
 		Want: Want{
 			IterationsAt(seconds(0, 6, 27, 30)...), Overruns(2), MissedTicks(5), Mails(2), Exit(0), Logs("the second one is done"),
 			Check("nothing to happen while it was stopped", func(r *Result) error {
-				if n := r.count(func(e entry) bool { return e.p != nil && e.at > 7*time.Second && e.at < 27*time.Second }); n > 0 {
+				if n := r.timeline().Count(func(e timeline.Entry) bool { return e.PID != 0 && e.At > 7*time.Second && e.At < 27*time.Second }); n > 0 {
 					return errors.New(r.Timeline())
 				}
 				return nil
@@ -100,7 +102,7 @@ func TestSignalsWaitForAStoppedProcess(t *testing.T) {
 	})
 }
 
-// A signal that nobody listens for has its default effect.
+// A signal without a listener has its default effect.
 func TestSignalsHaveTheirDefaultEffect(t *testing.T) {
 	for sig, dies := range map[syscall.Signal]bool{
 		syscall.SIGUSR2: true, syscall.SIGQUIT: true, syscall.SIGWINCH: false, syscall.SIGCHLD: false,
@@ -115,8 +117,7 @@ func TestSignalsHaveTheirDefaultEffect(t *testing.T) {
 	}
 }
 
-// Programs that run at the very instant of a tick, and several at once, are in
-// no one's way.
+// Programs may run at the instant of a tick, and several at once.
 func TestCommandsAtTheInstantOfATick(t *testing.T) {
 	Run(t, poller, Scenario{
 		Args:    "-d -p poller.pid",
@@ -137,7 +138,7 @@ func TestCommandsAtTheInstantOfATick(t *testing.T) {
 
 // What is wanted counts all processes, and the daemon of a scenario is the one
 // that lives, or lived longest.
-func TestTheNextDaemonTakesTheDeadOnesPlace(t *testing.T) {
+func TestTheNextDaemonIsTheScenariosDaemon(t *testing.T) {
 	Run(t, poller, Scenario{
 		Args:    "-p poller.pid",
 		Execute: Takes(time.Second).Except(2, 6*time.Second),
@@ -161,7 +162,7 @@ func TestTheNextDaemonTakesTheDeadOnesPlace(t *testing.T) {
 		},
 		Want: Want{Killed(), Exit(0), EndsAt(20 * time.Second), Logs("Standing by."), LockReleased()},
 	})
-	if pid := r.World().PID(); pid != firstPID+1 {
+	if pid := r.World().PID(); pid != world.FirstPID+1 {
 		t.Errorf("the daemon in the end is PID %d", pid)
 	}
 }
@@ -180,15 +181,15 @@ func TestALockThatIsKeptIsFound(t *testing.T) {
 	Run(t, poller, s)
 }
 
-// What an image of the past does, or a process that was killed, has no effect.
-func TestThePastHasNoEffect(t *testing.T) {
+// What an earlier generation does, or a process that was killed, has no effect.
+func TestAnEarlierGenerationHasNoEffect(t *testing.T) {
 	talk := func(_ context.Context, d *core.Daemon) error {
 		if d.Iteration() > 1 {
 			return nil
 		}
 		time.Sleep(30 * time.Second) // whatever its context says
-		d.Logf("a voice from the past")
-		d.Alertf("a mail from the past")
+		d.Logf("a line of an earlier generation")
+		d.Alertf("a mail of an earlier generation")
 		return nil
 	}
 	Run(t, poller, Scenario{
@@ -197,9 +198,9 @@ func TestThePastHasNoEffect(t *testing.T) {
 		Execute: Does(talk),
 		Steps:   Steps{stopAt(time.Minute)},
 		Want: Want{
-			Restarts(1), NoLog("voice"), MailContains("time limit"), Mails(1), Exit(0),
+			Restarts(1), NoLog("earlier generation"), MailContains("time-out"), Mails(1), Exit(0),
 			Check("the first iteration to have no end", func(r *Result) error {
-				if r.count(func(e entry) bool { return isExecute(e) && e.n == 1 && !e.done }) != 1 {
+				if r.timeline().Count(func(e timeline.Entry) bool { return isExecute(e) && e.N == 1 && !e.Done }) != 1 {
 					return errors.New("it has one")
 				}
 				return nil
@@ -207,7 +208,7 @@ func TestThePastHasNoEffect(t *testing.T) {
 		},
 	})
 	Run(t, poller, Scenario{
-		Execute: Does(talk), Steps: Steps{At(time.Second, Signal(syscall.SIGKILL))}, Want: Want{NoLog("voice"), Mails(0), Killed()},
+		Execute: Does(talk), Steps: Steps{At(time.Second, Signal(syscall.SIGKILL))}, Want: Want{NoLog("earlier generation"), Mails(0), Killed()},
 	})
 }
 

@@ -16,7 +16,7 @@ const (
 	maxDetails = 4096
 
 	// maxToken is the greatest token that a lock file can have come to by
-	// itself. A greater one is garbage, and would leave no room to grow.
+	// itself. A greater one is garbage, and would leave no space to grow.
 	maxToken = 1 << 62
 )
 

@@ -5,11 +5,10 @@
 // A lock that is held is a [Lease]:
 //
 //   - It is taken in one atomic step. Of any number of starters at the same
-//     instant exactly one wins, whatever the one before has left behind.
-//   - It ends by itself when its holder dies, and is released by nobody else
-//     than its holder.
-//   - It survives a restart: the next image of the same process adopts it, and
-//     it is never free in between.
+//     instant exactly one wins, whatever the previous owner has left behind.
+//   - It ends by itself when its holder dies, and only its holder releases it.
+//   - It survives a restart: the next program of the same process inherits it,
+//     and it is never free in between.
 //   - It carries a token that grows with each new owner. Hand it to whatever
 //     the lock protects, and a late write of a former owner can be refused.
 //
@@ -31,10 +30,13 @@
 // # A life
 //
 // [Locker] says where a lock is, and holds nothing. Acquire answers at once: a
-// lease, or a [HeldError] that tells who holds the lock, or another error. Who
-// wants to wait asks again. The lease is renewed from time to time, which also
-// finds out that it was lost. Handover prepares it for the next image, Adopt
-// takes it up there, and Release gives it back.
+// lease, or a [HeldError] that tells who holds the lock, or another error. To
+// wait for a lock, ask again. The lease is renewed from time to time, which also
+// finds out that it was lost. Handoff prepares it for the next program, Inherit
+// takes it over there, and Release gives it back.
+//
+// A lock that depends on where it is used is a [Binder]: a daemon gives it the
+// folder that it was started in, and its clock.
 //
 // Every lock passes the suite in lock/locktest.
 package lock

@@ -2,7 +2,7 @@ package lock
 
 // Forget takes a scheme back that a test has registered.
 func Forget(name string) {
-	schemes.mu.Lock()
-	defer schemes.mu.Unlock()
-	delete(schemes.kinds, name)
+	registeredMu.Lock()
+	defer registeredMu.Unlock()
+	delete(registered, name)
 }

@@ -23,7 +23,7 @@ func smallDisk(t *testing.T) string {
 	return dir
 }
 
-// On a full disk the lock cannot say whose it is, and is held all the same,
+// On a full disk the lock cannot say who holds it, and is held all the same,
 // with a token that a restart keeps.
 func TestFileOnAFullDisk(t *testing.T) {
 	dir := smallDisk(t)
@@ -37,9 +37,9 @@ func TestFileOnAFullDisk(t *testing.T) {
 	require.ErrorContains(t, err, "its owner has left no details")
 	require.NoError(t, lease.Renew(t.Context()))
 
-	b, err := lease.Handover()
+	h, err := lease.Handoff()
 	require.NoError(t, err)
-	next, err := lock.File(path).Adopt(t.Context(), self(), execFile(t, b).Value)
+	next, err := lock.File(path).Inherit(t.Context(), self(), execFile(t, h).Value)
 	require.NoError(t, err)
 	assert.Equal(t, lease.Token(), next.Token())
 

@@ -27,7 +27,7 @@ func TestFileConforms(t *testing.T) {
 		},
 		Exec: execFile,
 		Steal: func(t *testing.T, a lock.Locker) {
-			require.NoError(t, os.Remove(string(a.(lock.File))))
+			require.NoError(t, os.Remove(strings.TrimPrefix(a.String(), "file:")))
 			thief, err := a.Acquire(context.Background(), lock.Owner{Name: "thief", PID: 1, Host: "elsewhere", Since: time.Now()})
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = thief.Release(context.Background()) })
@@ -35,15 +35,15 @@ func TestFileConforms(t *testing.T) {
 	})
 }
 
-// execFile gives the next image a descriptor of its own, because this one
+// execFile gives the next program a descriptor of its own, because this one
 // belongs to an os.File that would close it.
-func execFile(t *testing.T, b lock.Baton) lock.Baton {
-	fd, err := unix.Dup(int(b.File.Fd()))
+func execFile(t *testing.T, h lock.Handoff) lock.Handoff {
+	fd, err := unix.Dup(int(h.File.Fd()))
 	require.NoError(t, err)
-	before := "fd:" + strconv.Itoa(int(b.File.Fd())) + ","
-	require.True(t, strings.HasPrefix(b.Value, before), b.Value)
-	b.Value = "fd:" + strconv.Itoa(fd) + "," + strings.TrimPrefix(b.Value, before)
-	return b
+	before := "fd:" + strconv.Itoa(int(h.File.Fd())) + ","
+	require.True(t, strings.HasPrefix(h.Value, before), h.Value)
+	h.Value = "fd:" + strconv.Itoa(fd) + "," + strings.TrimPrefix(h.Value, before)
+	return h
 }
 
 func mustTake(t *testing.T, path string) lock.Lease {
@@ -77,7 +77,7 @@ func TestFileDetails(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("scribble", 100)), 0o644))
 	require.NoError(t, lease.Renew(t.Context()))
-	assert.Equal(t, d, content(t, path), "Renew writes the details anew")
+	assert.Equal(t, d, content(t, path), "Renew writes the details again")
 
 	old := time.Now().Add(-240 * time.Hour)
 	require.NoError(t, os.Chtimes(path, old, old))
@@ -93,8 +93,8 @@ func TestFileDetails(t *testing.T) {
 	assert.Equal(t, `{"token":`+strconv.FormatUint(lease.Token(), 10)+"}\n", string(text))
 }
 
-// Whatever the file says, the lock is held, and the error is a single line.
-func TestFileHeldByWhomever(t *testing.T) {
+// The lock is held whatever the file says, and the error is a single line.
+func TestFileHeldWhateverItSays(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
 	mustTake(t, path)
 	for text, says := range map[string]string{
@@ -152,10 +152,10 @@ func TestFileTokensGrow(t *testing.T) {
 	next("deleted")
 }
 
-// A deleted or replaced file is locked anew by the next Renew, with the same
+// A deleted or replaced file is locked again by the next Renew, with the same
 // token, and rivals are refused again.
-func TestFileRenewHeals(t *testing.T) {
-	for name, hurt := range map[string]func(path string) error{
+func TestFileRenewLocksAReplacedFile(t *testing.T) {
+	for name, replace := range map[string]func(path string) error{
 		"deleted": os.Remove,
 		"moved":   func(path string) error { return os.Rename(path, path+".old") },
 		"replaced by an empty one": func(path string) error {
@@ -175,7 +175,7 @@ func TestFileRenewHeals(t *testing.T) {
 			lease := mustTake(t, path)
 			token := lease.Token()
 			for range 2 {
-				require.NoError(t, hurt(path))
+				require.NoError(t, replace(path))
 				require.NoError(t, lease.Renew(t.Context()))
 				assert.Equal(t, token, lease.Token())
 				assert.Equal(t, token, content(t, path).Token)
@@ -193,7 +193,7 @@ func writeTo(t *testing.T, path, text string) string {
 	return path
 }
 
-// Somebody who had the lock in between has a greater token, and may have
+// An owner who had the lock in between has a greater token, and may have
 // written under it: the lease is lost, even though the lock is free again.
 func TestFileOwnerInBetween(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
@@ -205,7 +205,7 @@ func TestFileOwnerInBetween(t *testing.T) {
 	for range 2 {
 		err := lease.Renew(t.Context())
 		require.ErrorIs(t, err, lock.ErrLost)
-		_, err = lease.Handover()
+		_, err = lease.Handoff()
 		require.ErrorIs(t, err, lock.ErrLost)
 	}
 	require.NoError(t, lease.Release(t.Context()))
@@ -227,38 +227,38 @@ func TestFileRenewFailsForNow(t *testing.T) {
 }
 
 // What exec did not pass on, or passed on wrongly, is refused and left alone.
-func TestFileAdoptsOnlyItsOwn(t *testing.T) {
+func TestFileInheritsOnlyItsOwn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
 	lease := mustTake(t, path)
-	b, err := lease.Handover()
+	h, err := lease.Handoff()
 	require.NoError(t, err)
 
 	other, err := os.Create(filepath.Join(t.TempDir(), "other"))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, other.Close(), "it must not have been closed") }()
-	rest := b.Value[strings.Index(b.Value, ","):]
+	rest := h.Value[strings.Index(h.Value, ","):]
 	for value, says := range map[string]string{
 		"fd:" + strconv.Itoa(int(other.Fd())) + rest: "is another file than the one that was passed on",
 		"fd:1000000" + rest:                          "was not passed on",
-		"fd:-1" + rest:                               "is no baton",
-		b.Value + "0x":                               "is no baton",
+		"fd:-1" + rest:                               "is no handoff",
+		h.Value + "0x":                               "is no handoff",
 	} {
-		_, err := lock.File(path).Adopt(t.Context(), self(), value)
-		assert.ErrorContains(t, err, "lock: adopt file:"+path)
+		_, err := lock.File(path).Inherit(t.Context(), self(), value)
+		assert.ErrorContains(t, err, "lock: inherit file:"+path)
 		assert.ErrorContains(t, err, says)
 	}
 	require.NoError(t, lease.Renew(t.Context()))
 }
 
-// An adopted lock whose file was deleted during the restart is healed.
-func TestFileAdoptHeals(t *testing.T) {
+// An inherited lock whose file was deleted during the restart is locked again.
+func TestFileInheritLocksADeletedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
 	lease := mustTake(t, path)
-	b, err := lease.Handover()
+	h, err := lease.Handoff()
 	require.NoError(t, err)
-	b = execFile(t, b)
+	h = execFile(t, h)
 	require.NoError(t, os.Remove(path))
-	next, err := lock.File(path).Adopt(t.Context(), self(), b.Value)
+	next, err := lock.File(path).Inherit(t.Context(), self(), h.Value)
 	require.NoError(t, err)
 	assert.Equal(t, lease.Token(), next.Token())
 	_, err = lock.File(path).Acquire(t.Context(), self())
@@ -266,16 +266,16 @@ func TestFileAdoptHeals(t *testing.T) {
 	require.NoError(t, next.Release(t.Context()))
 }
 
-// In resolves what is relative, once.
-func TestFileIn(t *testing.T) {
+// Bind resolves a relative path, once.
+func TestFileBind(t *testing.T) {
 	for _, c := range []struct{ path, dir, want string }{
 		{"x.lock", "/run", "file:/run/x.lock"},
 		{"a/../x.lock", "/run", "file:/run/x.lock"},
 		{"/tmp/x.lock", "/run", "file:/tmp/x.lock"},
 		{"", "/run", "file:"},
 	} {
-		l := lock.File(c.path).In(c.dir)
+		l := lock.File(c.path).Bind(c.dir, nil)
 		assert.Equal(t, c.want, l.String())
-		assert.Equal(t, c.want, l.(lock.Rooted).In("/elsewhere").String())
+		assert.Equal(t, c.want, l.(lock.Binder).Bind("/elsewhere", nil).String())
 	}
 }

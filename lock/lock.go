@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/evertick/evertick/clockwork"
 )
 
 // Owner says who asks for a lock. It is kept beside the lock for people to
@@ -28,8 +30,8 @@ type Owner struct {
 // Locker is a single-instance lock as it is declared: it says where the lock
 // is, and holds nothing yet. It is safe for concurrent use.
 type Locker interface {
-	// Check tells whether the lock can be used from here, as far as can be
-	// told without touching anything. Whether somebody holds it is no matter.
+	// Check returns an error when the lock cannot be used from here, as far as
+	// that shows without touching anything. A held lock is no error.
 	Check() error
 
 	// Acquire takes the lock in one atomic step and never waits for its
@@ -37,50 +39,52 @@ type Locker interface {
 	// matches.
 	Acquire(ctx context.Context, who Owner) (Lease, error)
 
-	// Adopt takes up the lease that this process's previous image handed over
-	// (see Lease.Handover). The lock has not been free in between.
-	Adopt(ctx context.Context, who Owner, baton string) (Lease, error)
+	// Inherit takes over the lease that this process's previous program handed
+	// over (see Lease.Handoff). The lock has not been free in between.
+	Inherit(ctx context.Context, who Owner, handoff string) (Lease, error)
 
-	// String is the lock's URL without secrets, such as file:/run/x.lock.
+	// String returns the lock's URL without secrets, such as file:/run/x.lock.
 	// Parse of it yields an equal lock.
 	String() string
 }
 
-// Rooted is a Locker whose place is a path. In returns it with a relative
-// path resolved against dir; an absolute one stays as it is.
-type Rooted interface {
-	In(dir string) Locker
+// Binder is a Locker that depends on where it is used.
+type Binder interface {
+	// Bind returns the same lock with a relative path resolved against dir (an
+	// absolute one stays as it is), and with the clock that it waits by. A nil
+	// clock is the real one.
+	Bind(dir string, clock clockwork.Clock) Locker
 }
 
 // Lease is a lock that is held. It is safe for concurrent use.
 type Lease interface {
-	// Token grows with each new owner of the lock. Hand it to whatever the
+	// Token returns a number that grows with each new owner of the lock. Hand it to whatever the
 	// lock protects, so that a late write of a former owner can be refused.
 	// 0 means that this kind of lock has no tokens.
 	Token() uint64
 
-	// TTL is how long the lease lives on after it was last confirmed. 0 means
+	// TTL returns how long the lease lives on after it was last confirmed. 0 means
 	// that it does not end by time: the kernel frees it when its holder dies.
 	TTL() time.Duration
 
 	// Renew confirms the lease for a further TTL, or, where there is no TTL,
-	// makes sure that it is still ours. errors.Is(err, ErrLost) matches when
-	// it is certainly no longer ours; any other error says only that this
-	// attempt failed.
+	// makes sure that it is still held. errors.Is(err, ErrLost) matches when
+	// it is certainly lost; any other error says only that this attempt
+	// failed.
 	Renew(ctx context.Context) error
 
-	// Handover prepares the lease for the next image of this same process.
-	// The lease stays held and usable, should the next image never come.
-	Handover() (Baton, error)
+	// Handoff prepares the lease for the next program of this same process.
+	// The lease stays held and usable, should that never come.
+	Handoff() (Handoff, error)
 
-	// Release gives the lock back, if it is still ours. A second Release does
+	// Release gives the lock back, if it is still held. A second Release does
 	// nothing.
 	Release(ctx context.Context) error
 }
 
-// Baton is what passes a lease to the next image of the same process.
-type Baton struct {
-	// Value is what Locker.Adopt is given.
+// Handoff is what passes a lease to the next program of the same process.
+type Handoff struct {
+	// Value is what the next program gives to Locker.Inherit.
 	Value string
 
 	// File must stay open across exec, under the same descriptor; nil where
@@ -89,10 +93,11 @@ type Baton struct {
 }
 
 var (
-	// ErrHeld says that somebody else holds the lock.
+	// ErrHeld says that another owner holds the lock.
 	ErrHeld = errors.New("lock is held")
 
-	// ErrLost says that a lease is no longer its holder's.
+	// ErrLost says that a lease is no longer its holder's: it was released, has
+	// expired, or was taken away.
 	ErrLost = errors.New("lease is lost")
 )
 

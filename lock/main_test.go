@@ -37,7 +37,7 @@ func self() lock.Owner {
 	return lock.Owner{Name: "helper", PID: os.Getpid(), Host: host, Since: time.Now()}
 }
 
-// helper obeys:
+// helper carries out:
 //
 //	acquire PATH AT    take the lock at that instant (nanoseconds of the wall clock)
 //	renew, release
@@ -45,16 +45,16 @@ func self() lock.Owner {
 //	exec PATH N        hand over and exec, N times
 func helper(in io.Reader, out io.Writer) int {
 	var lease lock.Lease
-	if value := os.Getenv("BATON"); value != "" {
+	if value := os.Getenv("HANDOFF"); value != "" {
 		var err error
-		if lease, err = helperAdopt(value); err != nil {
+		if lease, err = helperInherit(value); err != nil {
 			_, _ = fmt.Fprintln(out, "error", err)
 			return 1
 		}
 		if left, _ := strconv.Atoi(os.Getenv("LEFT")); left > 0 {
 			return helperExec(lease, os.Getenv("LOCK"), left)
 		}
-		_, _ = fmt.Fprintln(out, "adopted", lease.Token())
+		_, _ = fmt.Fprintln(out, "inherited", lease.Token())
 	}
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		args := strings.Fields(lines.Text())
@@ -103,22 +103,22 @@ func helperAcquire(path, at string) (lock.Lease, string, error) {
 	return lease, fmt.Sprintf("won %d", lease.Token()), nil
 }
 
-func helperAdopt(value string) (lock.Lease, error) {
-	return lock.File(os.Getenv("LOCK")).Adopt(context.Background(), self(), value)
+func helperInherit(value string) (lock.Lease, error) {
+	return lock.File(os.Getenv("LOCK")).Inherit(context.Background(), self(), value)
 }
 
 // helperExec replaces the process by itself.
 func helperExec(lease lock.Lease, path string, left int) int {
-	b, err := lease.Handover()
+	h, err := lease.Handoff()
 	if err == nil {
-		_, err = unix.FcntlInt(b.File.Fd(), unix.F_SETFD, 0)
+		_, err = unix.FcntlInt(h.File.Fd(), unix.F_SETFD, 0)
 	}
 	if err == nil {
 		var exe string
 		exe, err = os.Executable()
 		if err == nil {
 			err = syscall.Exec(exe, os.Args, []string{
-				helperEnv + "=1", "LOCK=" + path, "BATON=" + b.Value, "LEFT=" + strconv.Itoa(left-1),
+				helperEnv + "=1", "LOCK=" + path, "HANDOFF=" + h.Value, "LEFT=" + strconv.Itoa(left-1),
 			})
 		}
 	}

@@ -11,14 +11,14 @@ import (
 )
 
 // Memory is a lock store within the process, for tests: the daemons of a test
-// that share one store share its locks. It is made to be hurt: it can be slow
-// or out of order, forget a lock or give it to somebody else.
+// that share one store share its locks. It fails on demand: it can be slow or
+// out of order, forget a lock or give it to another owner.
 //
 // It starts no goroutine, holds its mutex for instants only, and leaves nothing
 // to chance, so that it may be used within a synctest bubble. It is safe for
 // concurrent use.
 type Memory struct {
-	// Delay, where set, is called at the begin of each Acquire, Adopt, Renew
+	// Delay, where set, is called at the start of each Acquire, Inherit, Renew
 	// and Release, and may block. When it returns an error, such as the
 	// context's, that is the operation's, which then has no effect. It must be
 	// set before the first of them.
@@ -42,13 +42,16 @@ type memoryHold struct {
 	expires time.Duration // a Boot reading; of no meaning when ttl is 0
 }
 
-// NewMemory returns an empty store. Leases expire by the clock's Boot, which
-// is the store's own clock: their holders may have others.
+// NewMemory returns an empty store. Leases expire by the Boot of its clock, nil
+// for the real one; their holders may have others.
 func NewMemory(clock clockwork.Clock) *Memory {
+	if clock == nil {
+		clock = clockwork.Real()
+	}
 	return &Memory{clock: clock, leases: map[string]*memoryHold{}, tokens: map[string]uint64{}}
 }
 
-// Lock is the lock of that name in the store. With a TTL it is like a lock in
+// Lock returns the lock of that name in the store. With a TTL it is like a lock in
 // a network: it expires unless it is renewed, and the store does not see its
 // holder die. With a TTL of 0 it is like a File: it is held until it is
 // released or its holder is dead, see Kill. A negative TTL is 0.
@@ -59,8 +62,8 @@ func (m *Memory) Lock(name string, ttl time.Duration) Locker {
 	return memoryLock{store: m, name: name, ttl: max(ttl, 0)}
 }
 
-// Holder is who holds the lock of that name, and its token; false when nobody
-// does.
+// Holder returns who holds the lock of that name, and its token; false when
+// nobody does.
 func (m *Memory) Holder(name string) (who Owner, token uint64, held bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -71,7 +74,7 @@ func (m *Memory) Holder(name string) (who Owner, token uint64, held bool) {
 	return h.who, h.token, true
 }
 
-// Held is the sorted names of the locks that a process holds.
+// Held returns the sorted names of the locks that a process holds.
 func (m *Memory) Held(host string, pid int) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -106,14 +109,14 @@ func (m *Memory) SetOutage(cause error) {
 }
 
 // Evict makes the store forget who holds the lock, as a cache that runs out of
-// room does. Its holder learns by Renew that it is lost. Tokens go on growing.
+// memory does. Its holder learns by Renew that it is lost. Tokens go on growing.
 func (m *Memory) Evict(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.leases, name)
 }
 
-// Steal gives the lock to somebody else, whoever holds it, and returns the
+// Steal gives the lock to another owner, even while it is held, and returns the
 // thief's token. The thief never renews: without a TTL, Evict or Kill ends it.
 func (m *Memory) Steal(name string, thief Owner, ttl time.Duration) (token uint64) {
 	m.mu.Lock()
@@ -121,7 +124,7 @@ func (m *Memory) Steal(name string, thief Owner, ttl time.Duration) (token uint6
 	return m.grant(name, thief, max(ttl, 0)).token
 }
 
-// hold is who holds the lock now, or nil. The mutex is held.
+// hold returns who holds the lock now, or nil. The mutex is held.
 func (m *Memory) hold(name string) *memoryHold {
 	h := m.leases[name]
 	if h != nil && h.ttl > 0 && m.clock.Boot() >= h.expires {
@@ -153,7 +156,8 @@ func (m *Memory) prolong(h *memoryHold) {
 	}
 }
 
-// enter is the way to the store and, when it returns nil, locks the mutex.
+// enter begins an operation on the store and, when it returns nil, has locked
+// the mutex.
 func (m *Memory) enter(ctx context.Context) error {
 	if m.Delay != nil {
 		if err := m.Delay(ctx); err != nil {

@@ -93,14 +93,14 @@ func TestMemoryOutage(t *testing.T) {
 	l := m.Lock("x", 0)
 	lease, err := l.Acquire(t.Context(), owner(1))
 	require.NoError(t, err)
-	b, err := lease.Handover()
+	h, err := lease.Handoff()
 	require.NoError(t, err)
 
 	down := errors.New("connection refused")
 	m.SetOutage(down)
 	_, acquire := l.Acquire(t.Context(), owner(2))
-	_, adopt := l.Adopt(t.Context(), owner(1), b.Value)
-	for _, err := range []error{acquire, adopt, lease.Renew(t.Context()), lease.Release(t.Context())} {
+	_, inherit := l.Inherit(t.Context(), owner(1), h.Value)
+	for _, err := range []error{acquire, inherit, lease.Renew(t.Context()), lease.Release(t.Context())} {
 		require.ErrorIs(t, err, down)
 		require.NotErrorIs(t, err, lock.ErrHeld)
 		require.NotErrorIs(t, err, lock.ErrLost)

@@ -29,7 +29,7 @@ var (
 func (l memoryLock) InMemory() {}
 
 func (l memoryLock) String() string {
-	if scheme.MatchString(l.name) {
+	if schemeOf(l.name) != "" {
 		return l.name
 	}
 	return "memory:" + l.name
@@ -52,16 +52,16 @@ func (l memoryLock) Acquire(ctx context.Context, who Owner) (Lease, error) {
 	return memoryLease{l, h.holder, h.token}, nil
 }
 
-// Adopt leaves the time since when the lock is held as it is.
-func (l memoryLock) Adopt(ctx context.Context, who Owner, baton string) (Lease, error) {
+// Inherit leaves the time since when the lock is held as it is.
+func (l memoryLock) Inherit(ctx context.Context, who Owner, handoff string) (Lease, error) {
 	m := l.store
 	if err := m.enter(ctx); err != nil {
-		return nil, l.failed("adopt", err)
+		return nil, l.failed("inherit", err)
 	}
 	defer m.mu.Unlock()
 	h := m.hold(l.name)
-	if h == nil || h.holder != baton {
-		return nil, l.failed("adopt", ErrLost)
+	if h == nil || h.holder != handoff {
+		return nil, l.failed("inherit", ErrLost)
 	}
 	who.Since = h.who.Since
 	h.who = who
@@ -90,8 +90,8 @@ func (l memoryLease) Renew(ctx context.Context) error {
 	return nil
 }
 
-// Handover asks nothing of the store: the baton is the holder's own name.
-func (l memoryLease) Handover() (Baton, error) { return Baton{Value: l.holder}, nil }
+// Handoff asks nothing of the store: the handoff is the holder's own name.
+func (l memoryLease) Handoff() (Handoff, error) { return Handoff{Value: l.holder}, nil }
 
 func (l memoryLease) Release(ctx context.Context) error {
 	m := l.lock.store

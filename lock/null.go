@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Null is the lock that everybody gets, for development: it keeps nobody out,
-// and has no tokens. Its URL is null:.
+// Null returns the lock that everybody gets, for development: it keeps nobody
+// out, and has no tokens. Its URL is null:.
 func Null() Locker { return null{} }
 
 type null struct{}
@@ -16,12 +16,12 @@ var (
 	_ Lease  = null{}
 )
 
-func (null) Check() error                                        { return nil }
-func (null) Acquire(context.Context, Owner) (Lease, error)       { return null{}, nil }
-func (null) Adopt(context.Context, Owner, string) (Lease, error) { return null{}, nil }
-func (null) String() string                                      { return "null:" }
-func (null) Token() uint64                                       { return 0 }
-func (null) TTL() time.Duration                                  { return 0 }
-func (null) Renew(context.Context) error                         { return nil }
-func (null) Handover() (Baton, error)                            { return Baton{}, nil }
-func (null) Release(context.Context) error                       { return nil }
+func (null) Check() error                                          { return nil }
+func (null) Acquire(context.Context, Owner) (Lease, error)         { return null{}, nil }
+func (null) Inherit(context.Context, Owner, string) (Lease, error) { return null{}, nil }
+func (null) String() string                                        { return "null:" }
+func (null) Token() uint64                                         { return 0 }
+func (null) TTL() time.Duration                                    { return 0 }
+func (null) Renew(context.Context) error                           { return nil }
+func (null) Handoff() (Handoff, error)                             { return Handoff{}, nil }
+func (null) Release(context.Context) error                         { return nil }

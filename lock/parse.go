@@ -4,29 +4,46 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"unicode"
 )
 
-// registry knows the kinds of locks by the scheme of their URLs.
-type registry struct {
-	mu    sync.RWMutex // held for instants only
-	kinds map[string]func(rest string) (Locker, error)
+// registered are the schemes that packages have registered.
+var (
+	registeredMu sync.RWMutex // held for instants only
+	registered   map[string]func(rest string) (Locker, error)
+)
+
+// schemes returns the schemes that Parse knows. Those of this package are not
+// in a package's variable, so that a program without Parse does not link them.
+func schemes() map[string]func(rest string) (Locker, error) {
+	all := map[string]func(string) (Locker, error){"file": parseFile, "null": parseNull}
+	registeredMu.RLock()
+	defer registeredMu.RUnlock()
+	maps.Copy(all, registered)
+	return all
 }
 
-var schemes = registry{kinds: map[string]func(string) (Locker, error){
-	"file": parseFile,
-	"null": parseNull,
-}}
+// schemeOf returns the scheme that a URL begins with; empty where it has none.
+// A single letter would be a drive, and what has a slash before the colon is a
+// path. (RFC 3986, section 3.1)
+func schemeOf(url string) string {
+	name, _, found := strings.Cut(url, ":")
+	if !found || len(name) < 2 {
+		return ""
+	}
+	for i, c := range []byte(name) {
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if !letter && (i == 0 || !strings.ContainsRune("0123456789+.-", rune(c))) {
+			return ""
+		}
+	}
+	return name
+}
 
-// scheme is what a URL begins with. A single letter would be a drive, and
-// what has a slash before the colon is a path.
-var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+):`)
-
-// Parse makes a lock of its URL:
+// Parse returns the lock of a URL:
 //
 //	file:/run/x.lock   the lock file of that path, see File; file:x.lock is a
 //	                   relative one, file:///run/x.lock another spelling
@@ -43,17 +60,18 @@ func Parse(url string) (Locker, error) {
 	case strings.ContainsFunc(url, unicode.IsControl):
 		return nil, fmt.Errorf("lock: the URL %q has control characters in it: take them out", url)
 	}
-	name := scheme.FindString(url)
+	name := schemeOf(url)
 	if name == "" {
 		return File(url), nil
 	}
-	rest := url[len(name):]
-	name = strings.ToLower(strings.TrimSuffix(name, ":"))
-	parse, known := schemes.find(name)
+	rest := url[len(name)+1:]
+	name = strings.ToLower(name)
+	all := schemes()
+	parse := all[name]
 	if parse == nil {
 		// Not the whole URL, which may have a password in it.
 		return nil, fmt.Errorf("lock: unknown scheme %s: known ones are %s; a path that looks like a URL is written file:PATH",
-			name, strings.Join(known, ", "))
+			name, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
 	}
 	l, err := parse(rest)
 	if err != nil {
@@ -71,22 +89,19 @@ func Register(name string, parse func(rest string) (Locker, error)) {
 	if parse == nil {
 		panic("lock: Register of scheme " + name + " without a function")
 	}
-	if name != strings.ToLower(name) || scheme.FindString(name+":") != name+":" {
+	if name == "" || name != strings.ToLower(name) || schemeOf(name+":") != name {
 		panic(fmt.Sprintf("lock: Register of %q, which is no scheme", name))
 	}
-	schemes.mu.Lock()
-	defer schemes.mu.Unlock()
-	if _, known := schemes.kinds[name]; known {
+	_, known := schemes()[name]
+	registeredMu.Lock()
+	defer registeredMu.Unlock()
+	if known {
 		panic("lock: scheme " + name + " is registered twice")
 	}
-	schemes.kinds[name] = parse
-}
-
-// find returns a scheme's function, or nil, and the known schemes in order.
-func (r *registry) find(name string) (parse func(string) (Locker, error), known []string) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.kinds[name], slices.Sorted(maps.Keys(r.kinds))
+	if registered == nil {
+		registered = map[string]func(string) (Locker, error){}
+	}
+	registered[name] = parse
 }
 
 func parseFile(rest string) (Locker, error) {

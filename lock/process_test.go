@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -44,7 +45,6 @@ func TestTwentyStartersOneWinner(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			informed := 0
 			for round := range rounds {
 				path := filepath.Join(t.TempDir(), fmt.Sprint("round-", round))
 				require.NoError(t, c.before(path))
@@ -52,28 +52,30 @@ func TestTwentyStartersOneWinner(t *testing.T) {
 				for _, p := range crowd {
 					p.tell(t, "acquire %s %d", path, at)
 				}
-				var winners []*process
-				var held []string
+				var winners, losers []*process
+				var answers []string
 				for _, p := range crowd {
 					if answer := p.answer(t); strings.HasPrefix(answer, "won ") {
 						winners = append(winners, p)
 					} else {
-						require.Contains(t, answer, "held ")
-						held = append(held, answer)
+						answers = append(answers, answer)
+						losers = append(losers, p)
 					}
 				}
 				require.Len(t, winners, 1)
-				require.Len(t, held, starters-1)
-				for _, answer := range held {
-					if answer == fmt.Sprint("held ", winners[0].pid()) {
-						informed++
-					}
+				require.Len(t, losers, starters-1)
+				// The winner's details may not have been written yet, or still be
+				// those of the dead owner. From now on they are known.
+				won := fmt.Sprint("held ", winners[0].pid())
+				require.Subset(t, []string{won, "held 0", "held 4194305"}, answers)
+				for _, p := range losers {
+					p.tell(t, "acquire %s 0", path)
+				}
+				for _, p := range losers {
+					require.Equal(t, won, p.answer(t))
 				}
 				require.Equal(t, "ok", winners[0].ask(t, "release"))
 			}
-			// Whom a loser names depends on whether the winner got the time to
-			// write its details; on a busy machine some do not know.
-			assert.Greater(t, informed, rounds*(starters-1)/2)
 		})
 	}
 }
@@ -114,7 +116,7 @@ func TestChildrenDoNotInheritTheLock(t *testing.T) {
 	mustTake(t, path)
 }
 
-// A process hands the lock to its next image ten times, while a rival asks for
+// A process hands the lock to its next program ten times, while a rival asks for
 // it as fast as it can. The rival never gets it.
 func TestExecNeverFreesTheLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
@@ -122,27 +124,23 @@ func TestExecNeverFreesTheLock(t *testing.T) {
 	token := strings.TrimPrefix(p.ask(t, "acquire %s 0", path), "won ")
 
 	ctx, stop := context.WithCancel(t.Context())
-	type verdict struct {
-		tries int
-		err   error
-	}
-	rival := make(chan verdict, 1)
+	var tries atomic.Int64
+	rival := make(chan error, 1)
 	go func() {
-		var v verdict
-		for ; ctx.Err() == nil && v.err == nil; v.tries++ {
+		for ctx.Err() == nil {
 			if _, err := lock.File(path).Acquire(context.Background(), self()); !errors.Is(err, lock.ErrHeld) {
-				v.err = fmt.Errorf("the rival got %w", errors.Join(err, errors.New("an answer that is not ErrHeld")))
+				rival <- fmt.Errorf("the rival got %w", errors.Join(err, errors.New("an answer that is not ErrHeld")))
+				return
 			}
+			tries.Add(1)
 		}
-		rival <- v
+		rival <- nil
 	}()
-	p.tell(t, "exec %s 10", path)
-	answer := p.answer(t)
+	for len(rival) == 0 && tries.Load() <= 10 { // on a busy machine the rival may come late
+		require.Equal(t, "inherited "+token, p.ask(t, "exec %s 10", path))
+	}
 	stop()
-	v := <-rival
-	require.Equal(t, "adopted "+token, answer)
-	require.NoError(t, v.err)
-	assert.Greater(t, v.tries, 10)
+	require.NoError(t, <-rival)
 
 	assert.Equal(t, "ok", p.ask(t, "renew"))
 	assert.Equal(t, "ok", p.ask(t, "release"))

@@ -14,10 +14,11 @@ import (
 	"github.com/evertick/evertick/lock"
 )
 
-// Somebody who unlinks the file when he is done, as many programs do, makes
+// A program that unlinks the file when it is done, as many do, makes
 // others lock a file that the path no longer names. They must notice, or two
 // would hold the lock.
 func TestFileUnlinkedByItsHolder(t *testing.T) {
+	const enough = 500
 	path := filepath.Join(t.TempDir(), "x.lock")
 	var (
 		all         sync.WaitGroup
@@ -26,7 +27,7 @@ func TestFileUnlinkedByItsHolder(t *testing.T) {
 	)
 	for range 4 {
 		all.Go(func() {
-			for range 500 {
+			for won.Load() < enough {
 				lease, err := lock.File(path).Acquire(context.Background(), self())
 				if errors.Is(err, lock.ErrHeld) {
 					continue
@@ -46,5 +47,4 @@ func TestFileUnlinkedByItsHolder(t *testing.T) {
 	}
 	all.Wait()
 	assert.False(t, crowded.Load(), "two held the lock at once")
-	assert.Greater(t, won.Load(), int32(10))
 }

@@ -16,22 +16,23 @@ const maxSubject = 200
 // spaces. The addresses are not looked at; the copy shares nothing with m.
 func (m Message) Clean() Message {
 	m.To = slices.Clone(m.To)
-	m.Subject = oneLine(m.Subject, maxSubject)
+	m.Subject = OneLine(m.Subject, maxSubject)
 	m.Body = text(m.Body)
 	return m
 }
 
-// oneLine is s without what could end or disguise a line, cut to limit
-// characters.
-func oneLine(s string, limit int) string {
+// OneLine returns s without what could end or disguise a line, cut to at most
+// limit characters (1 where limit is less). It makes foreign text, such as the reply of a server, fit
+// for a subject, an error or a log.
+func OneLine(s string, limit int) string {
 	s = strings.TrimSpace(strings.Map(plain, strings.ToValidUTF8(s, "\uFFFD")))
 	if runes := []rune(s); len(runes) > limit {
-		return string(runes[:limit-1]) + "…"
+		return string(runes[:max(limit, 1)-1]) + "…"
 	}
 	return s
 }
 
-// text is s as lines of plain text.
+// text returns s as lines of plain text.
 func text(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
@@ -44,7 +45,7 @@ func text(s string) string {
 	return strings.TrimRight(s, "\n") + "\n"
 }
 
-// plain is r, or a space for what is no character: controls, the separators of
+// plain returns r, or a space for what is no character: controls, the separators of
 // lines and paragraphs, and the marks that turn the direction of writing.
 func plain(r rune) rune {
 	switch {

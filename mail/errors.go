@@ -1,8 +1,6 @@
 package mail
 
 import (
-	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/textproto"
@@ -44,12 +42,12 @@ func (e *RefusedError) Unwrap() []error {
 	return reasons
 }
 
-// Temporary tells whether sending the same mail again later may succeed. That
+// Temporary reports whether sending the same mail again later may succeed. That
 // is so for a reply 4xx of the server, for all trouble with the connection,
-// for a context that ended, and for every error that nobody knows: a mail
-// tried too often is better than a lost one. It is not so for a reply 5xx, a
-// message that cannot be sent as it is, and a sender whose Check fails. Where
-// several recipients were refused, one who is worth another try suffices.
+// for a context that ended, and for every error of unknown kind: a mail tried
+// too often is better than a lost one. It is not so for nil, for a reply 5xx
+// and for what Permanent marks. Where several recipients were refused, one who
+// is worth another try suffices.
 //
 // A Sender of your own says 4xx or 5xx with a *textproto.Error.
 func Temporary(err error) bool {
@@ -61,52 +59,20 @@ func Temporary(err error) bool {
 	if errors.As(err, &reply) {
 		return reply.Code < 500
 	}
-	var lasting *lastingError
-	return err != nil && !errors.As(err, &lasting)
+	var permanent *permanentError
+	return err != nil && !errors.As(err, &permanent)
 }
 
-// lastingError is a failure that trying again does not cure.
-type lastingError struct{ reason string }
-
-func (e *lastingError) Error() string { return e.reason }
-
-func lastingf(format string, args ...any) error {
-	return &lastingError{reason: fmt.Sprintf(format, args...)}
-}
-
-// maxError is the longest text of a delivery error, in characters: what a
-// server replies may be pages.
-const maxError = 500
-
-// deliveryError is a failed delivery, told in one line.
-type deliveryError struct {
-	text  string
-	cause error
-}
-
-func (e *deliveryError) Error() string { return e.text }
-func (e *deliveryError) Unwrap() error { return e.cause }
-
-// explain makes a presentable error of what ended a delivery.
-func (r *Relay) explain(ctx context.Context, err error) error {
-	if ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)) {
-		// What failed did so because the connection was cut.
-		err = fmt.Errorf("%w (%w)", context.Cause(ctx), err)
+// Permanent marks a failure that another try does not cure, such as a message
+// or a URL that cannot be used as it is. The text stays that of err; nil stays
+// nil.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
 	}
-	text := fmt.Sprintf("mail: send through %s: %v", r, err)
-	return &deliveryError{text: oneLine(r.target.redact(text), maxError), cause: err}
+	return &permanentError{err}
 }
 
-// redact hides the password, which a careless server may have repeated, in the
-// forms in which it was sent.
-func (t target) redact(s string) string {
-	if t.password == "" {
-		return s
-	}
-	encode := base64.StdEncoding.EncodeToString
-	return strings.NewReplacer(
-		encode([]byte("\x00"+t.user+"\x00"+t.password)), "***",
-		encode([]byte(t.password)), "***",
-		t.password, "***",
-	).Replace(s)
-}
+type permanentError struct{ error }
+
+func (e *permanentError) Unwrap() error { return e.error }

@@ -30,12 +30,12 @@ func ExampleWriter() {
 
 // An address from the command line is refused before anything starts.
 func ExampleParse() {
-	sender, err := mail.Parse("smtps://poller:s3cr3t@mail.example.com")
+	sender, err := mail.Parse("stderr:")
 	fmt.Println(sender, err)
 
-	_, err = mail.Parse("smtp://poller:s3cr3t@mail.example.com?tls=none")
+	_, err = mail.Parse("smtps://poller:s3cr3t@mail.example.com")
 	fmt.Println(err)
 	// Output:
-	// smtps://mail.example.com:465 <nil>
-	// mail: tls=none would send the password to mail.example.com in plain text; use tls=required or smtps://
+	// a writer <nil>
+	// mail: smtps: needs the import _ "github.com/evertick/evertick/mail/smtp"
 }

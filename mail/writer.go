@@ -2,6 +2,7 @@ package mail
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -25,7 +26,7 @@ func Writer(w io.Writer) *Printer { return &Printer{w: w} }
 // Check refuses a Printer without a writer.
 func (p *Printer) Check() error {
 	if p.w == nil {
-		return lastingf("mail: no writer to print to; give one to mail.Writer")
+		return Permanent(errors.New("mail: no writer to print to; give one to mail.Writer"))
 	}
 	return nil
 }
@@ -38,9 +39,12 @@ func (p *Printer) Send(ctx context.Context, m Message) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("mail: print: %w", context.Cause(ctx))
 	}
-	to, refusals := recipients(m.To)
-	if len(to) == 0 {
-		return nobody("mail: print", refusals)
+	to, refusals := addressed(m.To)
+	switch {
+	case len(to) == 0 && len(refusals) == 0:
+		return Permanent(errors.New("mail: print: the message has no recipient"))
+	case len(to) == 0:
+		return fmt.Errorf("mail: print: %w", &RefusedError{Refusals: refusals})
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -53,18 +57,54 @@ func (p *Printer) Send(ctx context.Context, m Message) error {
 	return nil
 }
 
-// String is "a writer".
+// addressed divides entries into those that look like addresses and refusals.
+// That is enough for mails that are shown; a transport parses
+// addresses in full, for which a program that sends no mail need not link a
+// parser.
+func addressed(entries []string) (to []string, refusals []Refusal) {
+	for _, entry := range entries {
+		if looksLikeAddress(entry) {
+			to = append(to, entry)
+			continue
+		}
+		refusals = append(refusals, Refusal{
+			To: OneLine(entry, maxSubject), Err: Permanent(errors.New("no mail address; write name@host")),
+		})
+	}
+	return to, refusals
+}
+
+// looksLikeAddress accepts name@host and Person <name@host>; the name may be
+// quoted.
+func looksLikeAddress(entry string) bool {
+	if OneLine(entry, len(entry)) != entry {
+		return false
+	}
+	if _, inner, found := strings.Cut(entry, "<"); found && strings.HasSuffix(inner, ">") {
+		entry = strings.TrimSuffix(inner, ">")
+	}
+	at := strings.LastIndexByte(entry, '@')
+	if at <= 0 || at == len(entry)-1 {
+		return false
+	}
+	name, host := entry[:at], entry[at+1:]
+	quoted := len(name) > 2 && strings.HasPrefix(name, `"`) && strings.HasSuffix(name, `"`)
+	odd := func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`@,;<>()"`, r) }
+	return !strings.ContainsFunc(host, odd) && (quoted || !strings.ContainsFunc(name, odd))
+}
+
+// String returns "a writer".
 func (p *Printer) String() string { return "a writer" }
 
 // rule separates the mails.
 const rule = "------------------------------------------------------------ mail"
 
-// readable is the mail with the headers that tell a person something.
+// readable returns the mail with the headers that tell a person something.
 func readable(m Message, to []string) string {
 	var b strings.Builder
 	b.WriteString(rule + "\n")
 	if m.From != "" {
-		fmt.Fprintf(&b, "From: %s\n", oneLine(m.From, maxSubject))
+		fmt.Fprintf(&b, "From: %s\n", OneLine(m.From, maxSubject))
 	}
 	fmt.Fprintf(&b, "To: %s\n", strings.Join(to, ", "))
 	if !m.Time.IsZero() {

@@ -6,16 +6,27 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/evertick/evertick/mail"
 	"github.com/evertick/evertick/mail/mailtest"
 )
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// alert is a message for the tests that are not about messages.
+var alert = mail.Message{To: []string{"ops@example.com"}, Subject: "poller Alert", Body: "slow"}
+
 func TestWriterKeepsThePromises(t *testing.T) {
-	mailtest.Run(t, func(*testing.T) (mail.Sender, func() []mail.Message) {
-		var p paper
-		return mail.Writer(&p), p.read
+	mailtest.Run(t, mailtest.Subject{
+		New: func(*testing.T) (mail.Sender, func() []mail.Message) {
+			var p paper
+			return mail.Writer(&p), p.read
+		},
+		In: synctest.Test,
 	})
 }
 
@@ -96,5 +107,28 @@ func TestTemporary(t *testing.T) {
 	}
 	if text := refused(reply(550), reply(450)).Error(); strings.Count(text, "ops@example.com") != 2 {
 		t.Errorf("Error = %q", text)
+	}
+}
+
+// The writer takes for an address what looks like one.
+func TestWriterLooksAtAddresses(t *testing.T) {
+	for address, want := range map[string]bool{
+		"ops@example.com":                   true,
+		"Ops Team <ops@example.com>":        true,
+		`"john doe"@example.com`:            true,
+		`John <"john doe"@example.com>`:     true,
+		"o'neil+tag@example.com":            true,
+		"ops at example.com":                false,
+		"a@b@c":                             false,
+		"ops@exam ple.com":                  false,
+		"<ops@example.com":                  false,
+		"ops@example.com>":                  false,
+		"ops@example.com\nBcc: x@y.example": false,
+	} {
+		var out strings.Builder
+		err := mail.Writer(&out).Send(t.Context(), mail.Message{To: []string{address}})
+		if (err == nil) != want {
+			t.Errorf("%q: %v", address, err)
+		}
 	}
 }

@@ -18,13 +18,13 @@ func TestAnOverrunIsMailed(t *testing.T) {
 	t.Parallel()
 	server := mailtest.Serve(t, mailtest.Config{})
 	s := newSite(t)
-	pid := s.detach(s.args("--every", "3s", "--work", "3100ms", "--alerts", server.URL(), "--to", "ops@example.com")...)
+	pid := s.detach(s.args("--every", "200ms", "--work", "250ms", "--alerts", server.URL(), "--to", "ops@example.com")...)
 	s.eventually("the mail", func() bool { return len(server.Received()) > 0 })
 	require.Zero(t, s.run("-s", "stop", "-p", s.path("pid")).code)
 	mails := server.Received()
 	require.Equal(t, []string{"ops@example.com"}, mails[0].To)
 	require.Equal(t, "drill Alert", mails[0].Subject)
-	require.Regexp(t, fmt.Sprintf(`\] %d Run Loop Taking Too Long\. Duration: 3\.[1-9]\d*s Interval: 3s`, pid), mails[0].Body)
+	require.Regexp(t, fmt.Sprintf(`\] %d Run Loop Taking Too Long\. Duration: \d\S*s Interval: 200ms`, pid), mails[0].Body)
 	require.Contains(t, mails[0].Body, fmt.Sprintf("PID: %d", pid))
 	s.requireEnd(0)
 }
@@ -44,21 +44,9 @@ func TestAFatalErrorIsMailedBeforeTheEnd(t *testing.T) {
 	require.Contains(t, mails[0].Body, "(*drill).execute")
 }
 
-func TestARefusedRestartIsMailed(t *testing.T) {
-	t.Parallel()
-	server := mailtest.Serve(t, mailtest.Config{})
-	s := newSite(t)
-	pid := s.detach(s.args("--alerts", server.URL(), "--to", "ops@example.com")...)
-	s.script("exit 1")
-	s.signal(pid, syscall.SIGHUP)
-	s.eventually("the mail", func() bool { return len(server.Received()) == 1 })
-	require.Contains(t, server.Received()[0].Body, "Restart Refused: the binary "+s.bin+" would not start.")
-	s.beats(2)
-}
-
-// A mail server that is down, and one that takes a connection and then says
-// nothing, hold up neither the beat nor a restart; the end waits a little.
-func TestADeadMailServerHarmsNobody(t *testing.T) {
+// A mail server that is down, and one that accepts a connection and then says
+// nothing, delay neither an iteration nor a restart. The end waits for a while.
+func TestADeadMailServerDelaysNothing(t *testing.T) {
 	t.Parallel()
 	down, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -42,7 +42,7 @@ func TestBadInputIsToldInOneLine(t *testing.T) {
 		{name: "interval: no duration", args: []string{"--every", "abc"}, want: []string{`--every "abc": `, "see --help"}},
 		{name: "interval: no unit", args: []string{"--every", "5"}, want: []string{`--every "5": `, "missing unit"}},
 		{name: "work: negative", args: []string{"--work=-1s"}, want: []string{"--work -1s", "give "}},
-		{name: "time limit: negative", args: []string{"--iteration-timeout=-1s"}, want: []string{"--iteration-timeout: ", "give "}},
+		{name: "iteration time-out: negative", args: []string{"--iteration-timeout=-1s"}, want: []string{"--iteration-timeout: ", "give "}},
 		{name: "restart interval: too short", args: []string{"--restart-every", "9s"}, want: []string{"--restart-every: ", "9s", "10s", "give "}},
 		{name: "count: no number", args: []string{"--hang", "often"}, want: []string{`--hang "often": `}},
 		{name: "alerts without a recipient", args: []string{"--alerts", "smtp://localhost:25"}, want: []string{"alerts have no recipient"}},

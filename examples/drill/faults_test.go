@@ -101,43 +101,8 @@ func TestAChangedPIDFileIsPutRight(t *testing.T) {
 	require.NoError(t, f.Close())
 	got := s.run("-s", "stop", "-p", s.path("pid"))
 	require.Equal(t, 1, got.code, got.out)
-	require.Contains(t, got.err, fmt.Sprintf("it names process %d, which is not the daemon that has claimed it; nothing was signalled", sleeper))
+	require.Contains(t, got.err, fmt.Sprintf("it names process %d, which is not the daemon that has locked it; nothing was signalled", sleeper))
 	require.True(t, alive(sleeper))
 	s.eventually("the right number", func() bool { return s.read("pid") == fmt.Sprintln(pid) })
 	require.Zero(t, s.run("-s", "stop", "-p", s.path("pid")).code)
-}
-
-// An overrun costs the missed ticks, never a burst; the grid is met again.
-func TestAnOverrunMeetsTheGridAgain(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	p := s.start(s.args("--every", "100ms", "--work", "250ms")...)
-	s.beats(5)
-	s.signal(p.pid, syscall.SIGTERM)
-	require.Zero(t, p.exit())
-	s.requireEnd(0)
-	s.requireOneAtATime()
-	require.Regexp(t, `Run Loop Taking Too Long\. Duration: 2[5-9]\d\S*ms Interval: 100ms\n`, s.read("log"))
-}
-
-func TestNearTheIntervalIsWarnedOf(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	p := s.start(s.args("--every", "1s", "--work", "930ms")...)
-	s.logged("Warning: Run Loop Near Max Allowed Duration. Duration: 9", 1)
-	s.signal(p.pid, syscall.SIGTERM)
-	require.Zero(t, p.exit())
-}
-
-func TestIntervalZeroNeverSleeps(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	p := s.start("--every", "0", "--lock", s.path("lock"), "--log", s.path("log"), "-p", s.path("pid"))
-	s.logged("beat 5000", 1)
-	s.signal(p.pid, syscall.SIGHUP)
-	s.logged("Restart: 1 (SIGHUP)", 1)
-	s.signal(p.pid, syscall.SIGTERM)
-	require.Zero(t, p.exit())
-	s.requireEnd(0)
-	s.requireAllBeats(s.read("log"))
 }

@@ -95,7 +95,7 @@ func (s *site) oneOf(n int) {
 	for _, b := range s.witness() {
 		require.Equal(s, winner.pid, b.pid)
 	}
-	named := 0 // not all, as the winner may be a moment ahead of its own details
+	named := 0 // not all: the winner writes its details after it has locked the file
 	for _, p := range all {
 		if p != winner && strings.Contains(s.read(p.out), fmt.Sprintf("held by drill, PID %d on ", winner.pid)) {
 			named++
@@ -114,7 +114,7 @@ func TestTheTokenGrowsWithEachOwner(t *testing.T) {
 		p := s.start(s.args()...)
 		s.beats(1)
 		s.signal(p.pid, syscall.SIGHUP)
-		s.eventually("the next image", func() bool { return restarted(p.pid) })
+		s.eventually("the restart", func() bool { return restarted(p.pid) })
 		s.beats(2)
 		s.signal(p.pid, syscall.SIGTERM)
 		require.Zero(t, p.exit())

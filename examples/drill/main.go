@@ -1,5 +1,5 @@
-// Command drill is the daemon to hurt: each misbehaviour can be asked for by a
-// flag, so that anybody can see what Evertick does about it.
+// Command drill is a daemon that misbehaves on request: flags make it overrun,
+// hang, fail or panic, so that anybody can see what Evertick does about it.
 package main
 
 import (
@@ -13,20 +13,22 @@ import (
 
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/lock"
+	"github.com/evertick/evertick/logfile"
 	"github.com/evertick/evertick/mail"
+	_ "github.com/evertick/evertick/mail/smtp" // --alerts smtp://…
 )
 
 func main() { New().Main() }
 
 // drill is what the flags ask for.
 type drill struct {
-	every, work, timeLimit, restartEvery time.Duration
-	lock, log, alerts, witness           string
-	to                                   []string
-	hang, failAfter, panicAt             int64
+	every, work, timeout, restartEvery time.Duration
+	lock, log, alerts, witness         string
+	to                                 []string
+	hang, failAfter, panicAt           int64
 }
 
-// New declares the daemon. A test hands it a world of its own as extra options.
+// New declares the daemon. A test adds its options.
 func New(extra ...core.Option) *core.Daemon {
 	var r drill
 	return core.New("drill", append([]core.Option{
@@ -38,15 +40,15 @@ func New(extra ...core.Option) *core.Daemon {
 }
 
 func (r *drill) flags(app *kingpin.Application) {
-	app.Flag("every", "Time from beat to beat; 0 means no sleep.").Default("1s").DurationVar(&r.every)
-	app.Flag("lock", "What keeps a second one away: file:PATH, PATH or null:").
+	app.Flag("every", "Interval; 0 means no sleep.").Default("1s").DurationVar(&r.every)
+	app.Flag("lock", "Lock against a second instance: file:PATH, PATH or null:").
 		Default(core.RuntimePath("drill.lock")).StringVar(&r.lock)
 	app.Flag("log", "Log file.").Default(core.RuntimePath("drill.log")).StringVar(&r.log)
 	app.Flag("work", "An execute takes this long.").DurationVar(&r.work)
 	app.Flag("hang", "Execute number N ignores everything and never returns.").PlaceHolder("N").Int64Var(&r.hang)
 	app.Flag("fail-after", "Execute number N and all later ones return an error.").PlaceHolder("N").Int64Var(&r.failAfter)
 	app.Flag("panic-at", "Execute number N panics.").PlaceHolder("N").Int64Var(&r.panicAt)
-	app.Flag("iteration-timeout", "An execute may take no longer; 0 means no limit.").DurationVar(&r.timeLimit)
+	app.Flag("iteration-timeout", "An execute may take no longer; 0 means no limit.").DurationVar(&r.timeout)
 	app.Flag("restart-every", "Restart in place at this interval, with -d; 0 means never.").DurationVar(&r.restartEvery)
 	app.Flag("alerts", "Where alert mail goes: smtp://HOST:PORT, smtps://HOST, stdout: or stderr:").PlaceHolder("URL").StringVar(&r.alerts)
 	app.Flag("to", "Recipient of alert mail; may be repeated.").PlaceHolder("ADDRESS").StringsVar(&r.to)
@@ -63,10 +65,10 @@ func (r *drill) options(*core.Daemon) ([]core.Option, error) {
 	}
 	return []core.Option{
 		core.FromFlag("--every", core.Every(r.every)),
-		core.FromFlag("--iteration-timeout", core.IterationTimeout(r.timeLimit)),
+		core.FromFlag("--iteration-timeout", core.IterationTimeout(r.timeout)),
 		core.FromFlag("--restart-every", core.RestartEvery(r.restartEvery)),
 		core.WithLock(single),
-		core.WithLog(core.Fixed(r.log)),
+		core.WithLog(logfile.Fixed(r.log)),
 		core.WithAlerts(sender, r.to...),
 	}, errors.Join(errLock, errMail, errWork)
 }
@@ -74,7 +76,7 @@ func (r *drill) options(*core.Daemon) ([]core.Option, error) {
 func (r *drill) sender() (mail.Sender, error) {
 	if r.alerts == "" {
 		if len(r.to) > 0 {
-			return nil, errors.New("--to names a recipient, but --alerts no way to reach it: give both")
+			return nil, errors.New("--to names a recipient, but --alerts is missing: give both")
 		}
 		return nil, nil
 	}
@@ -88,7 +90,7 @@ func (r *drill) execute(ctx context.Context, d *core.Daemon) error {
 	}
 	d.Logf("beat %d", n)
 	if n == r.hang {
-		select {} // nothing ever comes
+		select {} // forever
 	}
 	if r.work > 0 {
 		if err := pause(ctx, d, r.work); err != nil {
@@ -107,7 +109,7 @@ func (r *drill) execute(ctx context.Context, d *core.Daemon) error {
 	return nil
 }
 
-// pause is work that heeds its context.
+// pause is work that ends when its context is cancelled.
 func pause(ctx context.Context, d *core.Daemon, work time.Duration) error {
 	t := d.Clock().NewTimer(work)
 	defer t.Stop()

@@ -8,8 +8,8 @@ import (
 	"github.com/evertick/evertick/daemontest"
 )
 
-// The same drill in a world of fakes, where two minutes take milliseconds.
-func TestDrillIsRestartedAfterErrorsButNotForEver(t *testing.T) {
+// In the harness two minutes take milliseconds.
+func TestDrillRestartsAfterErrorsUpToALimit(t *testing.T) {
 	daemontest.Run(t, New, daemontest.Scenario{
 		Args: "-d -p drill.pid --every 1s --fail-after 12",
 		Want: daemontest.Want{
@@ -21,7 +21,7 @@ func TestDrillIsRestartedAfterErrorsButNotForEver(t *testing.T) {
 	})
 }
 
-func TestDrillHangsAndIsRestartedByItsTimeLimit(t *testing.T) {
+func TestDrillHangsAndIsRestartedByItsTimeout(t *testing.T) {
 	daemontest.Run(t, New, daemontest.Scenario{
 		Args:    "-d --every 1s --iteration-timeout 5s",
 		Execute: daemontest.Takes(100 * time.Millisecond).HangsAt(3),
@@ -29,7 +29,7 @@ func TestDrillHangsAndIsRestartedByItsTimeLimit(t *testing.T) {
 			daemontest.At(30*time.Second, daemontest.Signal(syscall.SIGTERM)),
 		},
 		Want: daemontest.Want{
-			daemontest.Restarts(1), daemontest.Logs("has run for longer than its time limit of 5s"),
+			daemontest.Restarts(1), daemontest.Logs("has run for longer than its time-out of 5s"),
 			daemontest.Logs("Restart: 1 ("), daemontest.Exit(0), daemontest.LockReleased(),
 		},
 	})

@@ -52,12 +52,11 @@ func TestThePIDFileIsAlwaysWhole(t *testing.T) {
 	}
 }
 
-func TestARefusedNewcomerLeavesNoTrace(t *testing.T) {
+func TestARefusedSecondInstanceLeavesNoTrace(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	owner := s.detach(s.args("--every", "1h")...)
-	s.logged("beat 1", 1)
-	s.eventually("the end of beat 1", func() bool { return len(s.witness()) == 2 })
+	s.sleeps()
 
 	type trace struct{ log, pid, lock, witness, stat string }
 	traces := func() trace {
@@ -192,7 +191,7 @@ func TestSignalStopReturnsWhenTheProcessIsGone(t *testing.T) {
 		require.Equal(t, "end", s.witness()[len(s.witness())-1].what)
 	}
 	got := s.run("-s", "stop", "-p", s.path("pid"))
-	require.Equal(t, outcome{code: 1, err: fmt.Sprintf("drill: -s stop: forker: PID file %s: there is none: no daemon is running\n", s.path("pid"))}, got)
+	require.Equal(t, outcome{code: 1, err: fmt.Sprintf("drill: -s stop: pidfile: %s: there is none: no daemon is running\n", s.path("pid"))}, got)
 }
 
 func TestSignalDumpTellsWhatTheLogTells(t *testing.T) {
@@ -213,7 +212,7 @@ func TestSignalDumpTellsWhatTheLogTells(t *testing.T) {
 		require.Contains(t, got.out, "\n"+line)
 		require.Contains(t, s.read("log"), fmt.Sprintf("] %d %s", pid, line))
 	}
-	require.NoFileExists(t, s.path("pid.answer"))
+	require.NoFileExists(t, s.path("pid.reply"))
 }
 
 func TestSignalRestartTellsWhyItWasRefused(t *testing.T) {

@@ -22,17 +22,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// These tests hurt real processes, with real signals and real files. Most of
-// them run the test binary itself as drill, so that the race detector watches
-// the daemon, too; those in which milliseconds count run the program as it is
-// built for its users.
+// These tests run real processes, with real signals and real files. What the
+// loop alone decides is shown by the scenarios in core. Most of these tests run
+// the test binary itself as drill, so that the race detector watches the
+// daemon, too; those in which milliseconds count run the program as it is built
+// for its users.
 
 const (
 	// patience is how long a test waits for what must come.
 	patience = 20 * time.Second
 
-	// asDrill in the environment makes the test binary run drill. The next
-	// images of the process, its trials and what it detaches inherit it.
+	// asDrill in the environment makes the test binary run drill. The programs
+	// that it executes later, its trials and what it detaches inherit it.
 	asDrill = "DRILL_TEST_AS_DRILL"
 
 	// siteVariable in the environment names the site that a process belongs
@@ -218,8 +219,8 @@ func (s *site) args(more ...string) []string {
 		{"--witness", s.path("witness")},
 		{"-p", s.path("pid")},
 	} {
-		given := func(arg string) bool { return arg == flag[0] || strings.HasPrefix(arg, flag[0]+"=") }
-		if !slices.ContainsFunc(more, given) {
+		set := func(arg string) bool { return arg == flag[0] || strings.HasPrefix(arg, flag[0]+"=") }
+		if !slices.ContainsFunc(more, set) {
 			args = append(args, flag[:]...)
 		}
 	}
@@ -342,7 +343,7 @@ func (s *site) eventually(what string, yes func() bool) {
 	s.Helper()
 	for end := time.Now().Add(patience); !yes(); pause5() {
 		if time.Now().After(end) {
-			require.FailNow(s, "waited in vain for "+what, "%s", s.tail("log"))
+			require.FailNow(s, "timed out waiting for "+what, "%s", s.tail("log"))
 		}
 	}
 }
@@ -365,7 +366,16 @@ func (s *site) beats(n int) {
 	s.eventually(fmt.Sprintf("%d more beats", n), func() bool { return len(s.starts()) >= before+n })
 }
 
-// gone waits for the end of a process that is nobody's child here.
+// sleeps waits until the daemon of the PID file sleeps. The witness's word that
+// an execute has ended comes before that.
+func (s *site) sleeps() {
+	s.Helper()
+	s.eventually("the sleep", func() bool {
+		return strings.Contains(s.run("-s", "dump", "-p", s.path("pid")).out, "State:             sleeping\n")
+	})
+}
+
+// gone waits for the end of a process that is not a child of this one.
 func (s *site) gone(pid int) {
 	s.Helper()
 	s.eventually(fmt.Sprintf("the end of PID %d", pid), func() bool { return !alive(pid) })
@@ -399,18 +409,19 @@ func alive(pid int) bool {
 	return !bytes.HasPrefix(rest, []byte(" Z")) && !bytes.HasPrefix(rest, []byte(" X"))
 }
 
-// restarted tells whether a process runs another image than its first one: its
+// restarted tells whether a process has executed its program again: its
 // environment is that of the last exec.
 func restarted(pid int) bool {
 	return bytes.Contains(environment(pid), []byte(`"kind":"restarted"`))
 }
 
-// environment is what a process was given at its last exec. It is empty for an
-// instant in the midst of one, and always for a kernel thread and a zombie.
+// environment returns the environment of a process's last exec. It is empty for
+// an instant during an exec, and always for a kernel thread and a zombie.
 func environment(pid int) (env []byte) {
-	for range 20 {
-		env, _ = os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-		if len(env) > 0 || kernelThread(pid) || !alive(pid) {
+	for range 200 {
+		var err error
+		env, err = os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if len(env) > 0 || os.IsPermission(err) || kernelThread(pid) || !alive(pid) {
 			break
 		}
 		time.Sleep(time.Millisecond)

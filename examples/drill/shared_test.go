@@ -22,7 +22,7 @@ func (s *site) sharedFolder() string {
 	return s.path("tmp")
 }
 
-// In a folder that others may write to, somebody may have been there before.
+// In a folder that others may write to, somebody may have prepared a trap.
 func TestTrapsInASharedFolderAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, which := range []string{"lock", "log", "pid"} {

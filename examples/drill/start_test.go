@@ -77,7 +77,7 @@ func TestDetachTellsTheChildsOwnError(t *testing.T) {
 	got := s.run("-d", "--lock", "null:", "-p", s.path("pid"), "--log", s.path("second"))
 	require.Equal(t, 1, got.code)
 	require.Empty(t, got.out)
-	require.Equal(t, fmt.Sprintf("drill: forker: PID file %s belongs to the running process %d; "+
+	require.Equal(t, fmt.Sprintf("drill: PID file %s belongs to the running process %d; "+
 		"stop that one first, or give this one a file of its own\n", s.path("pid"), first), got.err)
 	require.Equal(t, first, s.pidFile())
 	require.NoFileExists(t, s.path("second"))

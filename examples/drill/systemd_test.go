@@ -5,7 +5,6 @@ package main
 import (
 	"net"
 	"regexp"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -30,7 +29,7 @@ func (s *site) notified() *notified {
 	return &notified{s, socket}
 }
 
-// next is the next word from the daemon.
+// next returns the next message from the daemon.
 func (n *notified) next() string {
 	n.Helper()
 	require.NoError(n, n.socket.SetReadDeadline(time.Now().Add(patience)))
@@ -87,7 +86,7 @@ func TestASupervisedDaemonThatCannotStartIsNotReady(t *testing.T) {
 	require.Zero(t, owner.exit())
 }
 
-// A refused restart is no reload: the supervisor hears nothing.
+// A refused restart is no reload: the supervisor is not notified.
 func TestARefusedRestartIsNoReload(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -100,20 +99,4 @@ func TestARefusedRestartIsNoReload(t *testing.T) {
 	s.signal(p.pid, syscall.SIGTERM)
 	require.Equal(t, "STOPPING=1", supervisor.next())
 	require.Zero(t, p.exit())
-}
-
-// Under a supervisor a restart in place needs no -d.
-func TestASupervisedDaemonRestartsAfterAnError(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	supervisor := s.notified()
-	p := s.start(s.args("--hang", "2", "--iteration-timeout", "300ms")...)
-	require.Equal(t, "READY=1", supervisor.next())
-	require.True(t, strings.HasPrefix(supervisor.next(), "RELOADING=1\n"))
-	require.Equal(t, "READY=1", supervisor.next())
-	s.logged("beat 4", 1)
-	s.signal(p.pid, syscall.SIGTERM)
-	require.Equal(t, "STOPPING=1", supervisor.next())
-	require.Zero(t, p.exit())
-	s.requireEnd(0)
 }

@@ -1,5 +1,5 @@
-// Command heartbeat is the smallest honest daemon: it logs a beat a second.
-// Read it from top to bottom, copy it, and put your own work in place of beat.
+// Command heartbeat is a daemon to copy: it logs a beat each second. Put your
+// own work in the place of beat.
 package main
 
 import (
@@ -10,18 +10,19 @@ import (
 
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/lock"
+	"github.com/evertick/evertick/logfile"
 )
 
 func main() { New().Main() }
 
-// New declares the daemon. A test hands it a world of its own as extra options.
+// New declares the daemon. A test adds its options.
 func New(extra ...core.Option) *core.Daemon {
 	var every time.Duration
 	var lockURL, logPath string
 	return core.New("heartbeat", append([]core.Option{
 		core.Flags(func(app *kingpin.Application) {
-			app.Flag("every", "Time from beat to beat.").Default("1s").DurationVar(&every)
-			app.Flag("lock", "What keeps a second one away: file:PATH or null:").
+			app.Flag("every", "Interval.").Default("1s").DurationVar(&every)
+			app.Flag("lock", "Lock against a second instance: file:PATH or null:").
 				Default(core.RuntimePath("heartbeat.lock")).StringVar(&lockURL)
 			app.Flag("log", "Log file.").Default(core.RuntimePath("heartbeat.log")).StringVar(&logPath)
 		}),
@@ -30,7 +31,7 @@ func New(extra ...core.Option) *core.Daemon {
 			return []core.Option{
 				core.FromFlag("--every", core.Every(every)),
 				core.WithLock(single),
-				core.WithLog(core.Fixed(logPath)),
+				core.WithLog(logfile.Fixed(logPath)),
 			}, err
 		}),
 		core.Execute(beat),

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What a newcomer does first, with the program as it is built for users.
+// The first command of the README's quick start, with the program as it is
+// built for users.
 func TestTheProgramBeatsUntilCtrlC(t *testing.T) {
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "heartbeat")

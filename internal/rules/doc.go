@@ -1,12 +1,18 @@
-// Package rules holds the house together: its tests read the source of every
-// package and fail where a rule of the house is broken.
+// Package rules checks this repository's own rules, as tests over its source:
 //
-//   - An import goes down the list of rooms, never up.
-//   - A module of somebody else is imported by the one room that needs it.
-//   - In core, only host.go reaches the outside world.
-//   - Every exported name says what it is for.
-//   - Every room has a tour in doc.go, and an example that runs.
-//   - A file has at most 400 lines of code, a function 60.
+//   - Within core and daemontest, a file uses the files below it in a written
+//     order (order_test.go, arrows_test.go).
+//   - A module of somebody else is imported by the packages that need it, and
+//     brings no others along (modules_test.go).
+//   - The minimal daemon links no protocol that it does not speak
+//     (links_test.go).
+//   - Every package has its tour in doc.go and an example that runs; a file has
+//     at most 400 lines of code (packages_test.go).
+//   - A listing in the README is the code that is compiled (readme_test.go).
 //
-// Beside each rule stands a test that shows that it can fail.
+// Beside each rule stands a test that shows that the rule can fail.
+//
+// What a linter checks is not checked here: the order of packages, calls of the
+// real clock, doc comments and the length of functions are in .golangci.yml,
+// and `make lint` runs it.
 package rules

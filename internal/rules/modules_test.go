@@ -1,35 +1,31 @@
 package rules
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// allowed says which folders import a module of somebody else outside their
-// tests. A folder stands for those below it, too.
-var allowed = map[string][]string{
+// importers says which packages import a module of somebody else. A folder
+// stands for those below it, too. A module without importers is for tests and
+// suites of tests; a test may import every module of this list.
+var importers = map[string][]string{
 	"github.com/alecthomas/kingpin/v2": {"core", "examples"},
 	"github.com/benbjohnson/clock":     {"clockwork"},
-	"github.com/bradfitz/gomemcache":   {"memcache"},
 	"github.com/coreos/go-systemd/v22": {"core"},
 	"github.com/emersion/go-sasl":      {"mail/mailtest"},
 	"github.com/emersion/go-smtp":      {"mail/mailtest"},
 	"github.com/stretchr/testify":      {"daemontest"},
-	"github.com/wneessen/go-mail":      {"mail"},
-	"golang.org/x/sys":                 {"clockwork", "core", "forker", "internal", "lock", "mail", "memcache"},
-	"gopkg.in/ini.v1":                  {"plugin/ini"},
-	"pgregory.net/rapid":               {"daemontest"},
+	"github.com/wneessen/go-mail":      {"mail/smtp"},
+	"go.uber.org/goleak":               {},
+	"golang.org/x/sys":                 {"clockwork", "core", "forker", "internal", "lock"},
+	"pgregory.net/rapid":               {},
 }
 
-// behind are the modules that come with an allowed one. Nobody imports them
-// directly.
-var behind = []string{
+// indirect are the modules that those above bring along. Nobody imports them
+// here.
+var indirect = []string{
 	"github.com/alecthomas/units",
 	"github.com/xhit/go-str2duration/v2",
 	"go.yaml.in/yaml/v3", // testify
@@ -37,19 +33,8 @@ var behind = []string{
 	"golang.org/x/text",
 }
 
-// forTests are the modules that the suites of tests may import, too. A test
-// itself may import every module of these lists.
-var forTests = []string{
-	"github.com/stretchr/testify",
-	"go.uber.org/goleak",
-	"pgregory.net/rapid",
-}
-
-// foreign tells whether an import is of a module of somebody else.
-func foreign(target string) bool {
-	first, _, _ := strings.Cut(target, "/")
-	return strings.Contains(first, ".") && target != module && !strings.HasPrefix(target, module+"/")
-}
+// platforms are those that the library is built for.
+var platforms = []string{"linux", "darwin", "freebsd"}
 
 // within tells whether a path is one of the roots or below one.
 func within(name string, roots ...string) bool {
@@ -58,99 +43,96 @@ func within(name string, roots ...string) bool {
 	})
 }
 
-// strangers finds the imports of modules that the room has no business with.
-func strangers(files []file) []string {
+// foreign tells whether an import is of a module of somebody else.
+func foreign(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return strings.Contains(first, ".") && !within(path, module)
+}
+
+// suite tells whether a folder is a package's suite of tests, as mail/mailtest.
+func suite(dir string) bool {
+	return strings.Contains(dir, "/") && strings.HasSuffix(dir, "test")
+}
+
+// misplaced finds the imports of modules that a package has no use for.
+func misplaced(p listed) []string {
 	var found []string
-	for _, f := range files {
-		for target := range f.imports() {
-			if foreign(target) && !permitted(f, target) {
-				found = append(found, fmt.Sprintf(
-					"%s imports %s: each module is for the one room that needs it; if this one does, "+
-						"add it to allowed in internal/rules/modules_test.go and to the list in the design",
-					f.path, target))
+	check := func(paths []string, test bool) {
+		for _, path := range paths {
+			if foreign(path) && !permitted(p.folder(), path, test) {
+				found = append(found, fmt.Sprintf("%s imports %s: if it needs that module, say so in importers "+
+					"in internal/rules/modules_test.go", p.folder(), path))
 			}
 		}
 	}
+	check(p.Imports, suite(p.folder()))
+	check(slices.Concat(p.TestImports, p.XTestImports), true)
 	return found
 }
 
-// permitted looks an import up in the lists.
-func permitted(f file, target string) bool {
-	if (f.test() || suite(f.dir())) && within(target, forTests...) {
-		return true
-	}
-	for prefix, dirs := range allowed {
-		if within(target, prefix) {
-			return f.test() || within(f.dir(), dirs...)
+// permitted looks an import up in the list. A suite of tests may import what
+// is for tests only, and testify.
+func permitted(dir, path string, test bool) bool {
+	for name, dirs := range importers {
+		if within(path, name) {
+			forTests := len(dirs) == 0 || name == "github.com/stretchr/testify" || !suite(dir)
+			return test && forTests || within(dir, dirs...)
 		}
 	}
 	return false
 }
 
-func TestModulesHaveOneRoom(t *testing.T) {
-	report(t, strangers(repository(t)))
-}
-
-func TestModulesHaveOneRoomCanFail(t *testing.T) {
-	one := func(name, target string) []string {
-		return strangers([]file{parse(t, name, fmt.Sprintf("package x\nimport _ %q\n", target))})
+// uninvited finds the modules that come along with others.
+func uninvited(p listed) []string {
+	if p.Module == nil || p.Module.Path == module || within(p.Module.Path, indirect...) {
+		return nil
 	}
-	finds(t, one("core/loop.go", "github.com/benbjohnson/clock"), "internal/rules/modules_test.go")
-	finds(t, one("mail/smtp.go", "github.com/emersion/go-smtp"), "internal/rules/modules_test.go")
-	finds(t, one("core/loop.go", "github.com/stretchr/testify/assert"), "internal/rules/modules_test.go")
-	finds(t, one("core/loop_test.go", "example.com/newcomer"), "internal/rules/modules_test.go")
-	nothing(t, one("core/loop_test.go", "github.com/stretchr/testify/assert"))
-	nothing(t, one("clockwork/clock.go", "github.com/benbjohnson/clock"))
-	nothing(t, one("mail/smtp_test.go", "github.com/emersion/go-smtp"))
-	nothing(t, one("core/loop.go", "net/mail"))
+	if _, ok := importers[p.Module.Path]; ok {
+		return nil
+	}
+	return []string{fmt.Sprintf("package %s of module %s comes along with another module; if it is worth its weight, "+
+		"add it to indirect in internal/rules/modules_test.go", p.ImportPath, p.Module.Path)}
 }
 
-// newcomers finds the modules that came along with others.
-func newcomers(modules []string) []string {
-	var found []string
-	for _, m := range modules {
-		if m == "" || m == module || within(m, behind...) {
-			continue
-		}
-		if _, ok := allowed[m]; !ok {
-			found = append(found, fmt.Sprintf("module %s came along with another one; if it is worth its weight, "+
-				"add it to behind in internal/rules/modules_test.go", m))
+func TestModulesAreImportedWhereTheyAreNeeded(t *testing.T) {
+	for _, platform := range platforms {
+		for _, p := range goList(t, []string{"GOOS=" + platform, "CGO_ENABLED=0"}, "-deps", "./...") {
+			if p.DepOnly {
+				report(t, uninvited(p))
+			} else {
+				report(t, misplaced(p))
+			}
 		}
 	}
-	return found
 }
 
-// Whoever imports the library gets these modules and no others.
-func TestModulesBehindModules(t *testing.T) {
-	report(t, newcomers(dependencies(t)))
-}
-
-func TestModulesBehindModulesCanFail(t *testing.T) {
-	finds(t, newcomers([]string{module, "golang.org/x/text", "example.com/newcomer"}), "example.com/newcomer")
-}
-
-// dependencies are the modules that the packages of this one are compiled
-// with, their tests apart, on this platform.
-func dependencies(t *testing.T) []string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-e", "-deps", "-json=Module", "./...")
-	cmd.Dir = "../.."
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("go list: %v", err)
+func TestModulesAreImportedWhereTheyAreNeededCanFail(t *testing.T) {
+	path := func(dir string) string { return module + "/" + dir }
+	product := func(dir, target string) []string {
+		return misplaced(listed{ImportPath: path(dir), Imports: []string{target}})
 	}
-	var modules []string
-	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
-		var p struct{ Module *struct{ Path string } }
-		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		if p.Module != nil {
-			modules = append(modules, p.Module.Path)
-		}
+	test := func(dir, target string) []string {
+		return misplaced(listed{ImportPath: path(dir), XTestImports: []string{target}})
 	}
-	slices.Sort(modules)
-	return slices.Compact(modules)
+	const where = "internal/rules/modules_test.go"
+
+	finds(t, product("core", "github.com/benbjohnson/clock"), where)
+	finds(t, product("mail/smtp", "github.com/emersion/go-smtp"), where)
+	finds(t, product("core", "github.com/stretchr/testify/assert"), where)
+	finds(t, product("lock/locktest", "github.com/benbjohnson/clock"), where)
+	finds(t, test("core", "example.com/other"), where)
+	nothing(t, product("clockwork", "github.com/benbjohnson/clock"))
+	nothing(t, product("core", "net/mail"))
+	nothing(t, product("core", path("lock")))
+	nothing(t, product("lock/locktest", "github.com/stretchr/testify/assert"))
+	nothing(t, test("core", "github.com/stretchr/testify/assert"))
+	nothing(t, test("mail/smtp", "github.com/emersion/go-smtp"))
+
+	from := func(name string) listed {
+		return listed{ImportPath: name + "/x", Module: &struct{ Path string }{name}}
+	}
+	finds(t, uninvited(from("example.com/other")), "example.com/other")
+	nothing(t, uninvited(from("golang.org/x/text")))
+	nothing(t, uninvited(from(module)))
+	nothing(t, uninvited(listed{ImportPath: "net/mail"}))
 }

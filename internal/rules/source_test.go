@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -29,24 +28,6 @@ func (f file) dir() string { return path.Dir(f.path) }
 
 // test tells whether the go tool compiles the file for tests only.
 func (f file) test() bool { return strings.HasSuffix(f.path, "_test.go") }
-
-// line is where a node begins.
-func (f file) line(n ast.Node) int { return f.set.Position(n.Pos()).Line }
-
-// imports are the paths that the file imports, with the name that each has in
-// it.
-func (f file) imports() map[string]string {
-	names := make(map[string]string)
-	for _, spec := range f.tree.Imports {
-		target, _ := strconv.Unquote(spec.Path.Value)
-		name := path.Base(target)
-		if spec.Name != nil {
-			name = spec.Name.Name
-		}
-		names[target] = name
-	}
-	return names
-}
 
 // parse makes a file of a source text.
 func parse(t *testing.T, name, source string) file {

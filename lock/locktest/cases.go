@@ -17,8 +17,8 @@ type pair struct {
 	a, b    lock.Locker
 }
 
-// The owners of the suite. Their numbers are ones that no process has, and the
-// host is none that a lock could ask after them.
+// The owners of the suite. No process has their numbers, and no lock can ask
+// their hosts about them.
 var (
 	ann = lock.Owner{Name: "ann", PID: 4_000_001, Host: "host-a", Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	bob = lock.Owner{Name: "bob", PID: 4_000_002, Host: "host-b", Since: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC)}
@@ -56,7 +56,7 @@ func refused(t *testing.T, l lock.Locker, who lock.Owner) *lock.HeldError {
 	lease, err := l.Acquire(context.Background(), who)
 	if err == nil {
 		_ = lease.Release(context.Background())
-		t.Fatal("Acquire got a lock that somebody else holds")
+		t.Fatal("Acquire got a lock that is held")
 	}
 	var held *lock.HeldError
 	if !errors.As(err, &held) || !errors.Is(err, lock.ErrHeld) {
@@ -83,25 +83,25 @@ func oneLine(t *testing.T, err error) {
 	}
 }
 
-// baton hands over, and puts the baton through exec.
-func (p pair) baton(t *testing.T, lease lock.Lease) string {
+// handoff hands over, and puts the handoff through exec.
+func (p pair) handoff(t *testing.T, lease lock.Lease) string {
 	t.Helper()
-	b, err := lease.Handover()
+	h, err := lease.Handoff()
 	if err != nil {
-		t.Fatalf("Handover = %v", err)
+		t.Fatalf("Handoff = %v", err)
 	}
 	if p.subject.Exec != nil {
-		b = p.subject.Exec(t, b)
+		h = p.subject.Exec(t, h)
 	}
-	return b.Value
+	return h.Value
 }
 
-// adopt takes up what was handed over, which must work.
-func (p pair) adopt(t *testing.T, lease lock.Lease, who lock.Owner) lock.Lease {
+// inherit takes over what was handed over, which must work.
+func (p pair) inherit(t *testing.T, lease lock.Lease, who lock.Owner) lock.Lease {
 	t.Helper()
-	next, err := p.a.Adopt(context.Background(), who, p.baton(t, lease))
+	next, err := p.a.Inherit(context.Background(), who, p.handoff(t, lease))
 	if err != nil {
-		t.Fatalf("Adopt = %v", err)
+		t.Fatalf("Inherit = %v", err)
 	}
 	return next
 }
@@ -166,11 +166,11 @@ func releaseTwice(t *testing.T, p pair) {
 	release(t, lease)
 }
 
-func adoptGoesOn(t *testing.T, p pair) {
+func inheritGoesOn(t *testing.T, p pair) {
 	lease := take(t, p.a, ann)
 	token, ttl := lease.Token(), lease.TTL()
 	for range 3 {
-		lease = p.adopt(t, lease, ann)
+		lease = p.inherit(t, lease, ann)
 		if lease.Token() != token {
 			t.Errorf("the token became %d from %d", lease.Token(), token)
 		}
@@ -183,11 +183,11 @@ func adoptGoesOn(t *testing.T, p pair) {
 	release(t, take(t, p.b, bob))
 }
 
-func handoverKeeps(t *testing.T, p pair) {
+func handoffKeeps(t *testing.T, p pair) {
 	lease := take(t, p.a, ann)
-	p.baton(t, lease)
+	p.handoff(t, lease)
 	renew(t, lease)
-	p.baton(t, lease)
+	p.handoff(t, lease)
 	if !p.subject.Open {
 		_ = refused(t, p.b, bob)
 	}
@@ -204,8 +204,8 @@ func concurrentUse(t *testing.T, p pair) {
 				renew(t, lease)
 				_, _ = lease.Token(), lease.TTL()
 				_, _ = p.a.String(), p.a.Check()
-				if _, err := lease.Handover(); err != nil {
-					t.Errorf("Handover = %v", err)
+				if _, err := lease.Handoff(); err != nil {
+					t.Errorf("Handoff = %v", err)
 				}
 			}
 		})

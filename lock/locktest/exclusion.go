@@ -24,7 +24,7 @@ func heldIsRefused(t *testing.T, p pair) {
 	if got != ann {
 		t.Errorf("HeldError.Holder = %+v, want %+v", got, ann)
 	}
-	// The same declaration, and the same owner, are somebody else, too.
+	// The same declaration and the same owner are refused, too.
 	_ = refused(t, p.a, ann)
 }
 
@@ -84,13 +84,13 @@ func neverFree(t *testing.T, p pair) {
 	lease := take(t, p.a, ann)
 	token := lease.Token()
 	for range 3 {
-		baton := p.baton(t, lease)
+		handoff := p.handoff(t, lease)
 		_ = refused(t, p.b, bob)
 		who := ann
 		who.Since = ann.Since.AddDate(0, 0, 1)
-		next, err := p.a.Adopt(context.Background(), who, baton)
+		next, err := p.a.Inherit(context.Background(), who, handoff)
 		if err != nil {
-			t.Fatalf("Adopt = %v", err)
+			t.Fatalf("Inherit = %v", err)
 		}
 		held := refused(t, p.b, bob)
 		if !held.Holder.Since.Equal(ann.Since) {
@@ -106,12 +106,12 @@ func neverFree(t *testing.T, p pair) {
 	release(t, rival)
 }
 
-func badBaton(t *testing.T, p pair) {
-	for _, baton := range []string{"", "nonsense", "fd:0", "fd:99999", "-1"} {
-		lease, err := p.a.Adopt(context.Background(), ann, baton)
+func badHandoff(t *testing.T, p pair) {
+	for _, handoff := range []string{"", "nonsense", "fd:0", "fd:99999", "-1"} {
+		lease, err := p.a.Inherit(context.Background(), ann, handoff)
 		if err == nil {
 			_ = lease.Release(context.Background())
-			t.Errorf("Adopt(%q) succeeded", baton)
+			t.Errorf("Inherit(%q) succeeded", handoff)
 			continue
 		}
 		oneLine(t, err)

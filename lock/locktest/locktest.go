@@ -7,9 +7,9 @@
 //		})
 //	}
 //
-// It asks only for what lock.Locker and lock.Lease promise. What a kind of
-// lock needs a hand for (an exec, a thief, the passing of time) is a function
-// of the Subject; without it, the cases that need it are skipped.
+// It asks only for what lock.Locker and lock.Lease promise. What the
+// suite cannot do by itself (an exec, a theft, the passing of time) is a function
+// of the Subject; where it is nil, the cases that need it are skipped.
 package locktest
 
 import (
@@ -21,8 +21,8 @@ import (
 
 // Subject is the kind of lock to be tested.
 type Subject struct {
-	// New returns one and the same lock twice, declared anew, free, and
-	// different from the one of every other call.
+	// New returns one lock, which is free, as two values that were declared
+	// apart. Each call returns another lock.
 	New func(t *testing.T) (a, b lock.Locker)
 
 	// Open says that the lock keeps nobody out and has no tokens, as
@@ -32,21 +32,21 @@ type Subject struct {
 	// Unparsable says that lock.Parse does not know the lock's URL.
 	Unparsable bool
 
-	// Exec does to a baton what exec does: it returns the one that the next
-	// image finds. Nil leaves it as it is, which will do where the baton has
-	// no file.
-	Exec func(t *testing.T, b lock.Baton) lock.Baton
+	// Exec does to a handoff what exec does: it returns the one that the next
+	// program finds. Nil leaves it as it is, which suffices where the handoff
+	// has no file.
+	Exec func(t *testing.T, h lock.Handoff) lock.Handoff
 
 	// Steal takes the lock that a holds away from its holder and gives it to
-	// somebody else, who keeps it. Nil skips the cases with a thief.
+	// another owner, who keeps it. Nil skips the cases with a thief.
 	Steal func(t *testing.T, a lock.Locker)
 
 	// Advance lets time pass, for a lock with a TTL. Nil skips the cases in
 	// which leases expire.
 	Advance func(d time.Duration)
 
-	// In runs each case, as synctest.Test does for a lock that belongs into a
-	// bubble. Nil runs it as it is.
+	// In runs each case, as synctest.Test does for a lock that belongs in a
+	// bubble. Nil runs it directly.
 	In func(t *testing.T, test func(t *testing.T))
 }
 
@@ -84,24 +84,24 @@ type testCase struct {
 
 // always holds for every lock, even for one that keeps nobody out.
 var always = []testCase{
-	{"Check has nothing against it", checkPasses},
+	{"Check passes", checkPasses},
 	{"String is stable and can be parsed", stringParses},
 	{"a lease can be renewed and released", plainLife},
 	{"the second Release does nothing", releaseTwice},
-	{"a lease survives a restart", adoptGoesOn},
-	{"a lease that was handed over stays usable", handoverKeeps},
+	{"a lease survives a restart", inheritGoesOn},
+	{"a lease stays usable after Handoff", handoffKeeps},
 	{"a lease is safe for concurrent use", concurrentUse},
 }
 
 // exclusive holds for every lock that keeps others out.
 var exclusive = []testCase{
 	{"a held lock is refused and tells its holder", heldIsRefused},
-	{"the one who was refused does not disturb", refusedIsHarmless},
+	{"a refused Acquire leaves the holder alone", refusedIsHarmless},
 	{"tokens grow with each owner and with nothing else", tokensGrow},
 	{"a late Release does not free the next owner's lock", lateRelease},
 	{"a released lease is lost", releasedIsLost},
 	{"the lock is never free during a restart", neverFree},
-	{"a baton that is not one is refused", badBaton},
+	{"a malformed handoff is refused", badHandoff},
 	{"a cancelled context takes no lock", cancelled},
 	{"of many at once exactly one wins", oneWins},
 }
@@ -110,12 +110,12 @@ var exclusive = []testCase{
 var stolen = []testCase{
 	{"a stolen lease is lost for good", stolenIsLost},
 	{"Release leaves the thief alone", releaseAfterTheft},
-	{"a stolen lease cannot be adopted", adoptAfterTheft},
+	{"a stolen lease cannot be inherited", inheritAfterTheft},
 }
 
 // expiring holds for every lock with a TTL.
 var expiring = []testCase{
 	{"a lease expires after its TTL", expires},
 	{"Renew gives a full TTL", renewProlongs},
-	{"Adopt gives a full TTL", adoptProlongs},
+	{"Inherit gives a full TTL", inheritProlongs},
 }

@@ -22,24 +22,24 @@ func releaseAfterTheft(t *testing.T, p pair) {
 	_ = refused(t, p.b, bob)
 }
 
-func adoptAfterTheft(t *testing.T, p pair) {
+func inheritAfterTheft(t *testing.T, p pair) {
 	lease := take(t, p.a, ann)
-	baton := p.baton(t, lease)
+	handoff := p.handoff(t, lease)
 	p.subject.Steal(t, p.a)
-	_, err := p.a.Adopt(context.Background(), ann, baton)
-	lost(t, err, "Adopt after a theft")
+	_, err := p.a.Inherit(context.Background(), ann, handoff)
+	lost(t, err, "Inherit after a theft")
 	_ = refused(t, p.b, bob)
 }
 
-// shy is a little less than a TTL.
-func shy(ttl time.Duration) time.Duration { return ttl - ttl/10 }
+// almost returns a little less than a TTL.
+func almost(ttl time.Duration) time.Duration { return ttl - ttl/10 }
 
 func expires(t *testing.T, p pair) {
 	lease := take(t, p.a, ann)
 	if lease.TTL() <= 0 {
-		t.Fatal("a lease that shall expire has no TTL")
+		t.Fatal("a lease that should expire has no TTL")
 	}
-	p.subject.Advance(shy(lease.TTL()))
+	p.subject.Advance(almost(lease.TTL()))
 	_ = refused(t, p.b, bob)
 	p.subject.Advance(lease.TTL())
 	next := take(t, p.b, bob)
@@ -56,20 +56,20 @@ func expires(t *testing.T, p pair) {
 func renewProlongs(t *testing.T, p pair) {
 	lease := take(t, p.a, ann)
 	for range 5 {
-		p.subject.Advance(shy(lease.TTL()))
+		p.subject.Advance(almost(lease.TTL()))
 		renew(t, lease)
 	}
 	_ = refused(t, p.b, bob)
 	release(t, lease)
 }
 
-func adoptProlongs(t *testing.T, p pair) {
+func inheritProlongs(t *testing.T, p pair) {
 	lease := take(t, p.a, ann)
 	for range 3 {
-		p.subject.Advance(shy(lease.TTL()))
-		lease = p.adopt(t, lease, ann)
+		p.subject.Advance(almost(lease.TTL()))
+		lease = p.inherit(t, lease, ann)
 	}
-	p.subject.Advance(shy(lease.TTL()))
+	p.subject.Advance(almost(lease.TTL()))
 	_ = refused(t, p.b, bob)
 	release(t, lease)
 }

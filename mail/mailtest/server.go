@@ -15,6 +15,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/mail"
 )
 
@@ -63,7 +64,7 @@ type Behaviour struct {
 	// Drop is when the server hangs up on its client.
 	Drop Drop
 
-	// Delay is how long the server thinks before it replies to the text of a
+	// Delay is how long the server waits before it replies to the text of a
 	// mail. It ends early when the server is closed or the client hangs up.
 	Delay time.Duration
 }
@@ -105,11 +106,11 @@ func Serve(t testing.TB, c Config) *Server {
 	if c.Mechanisms == nil {
 		c.Mechanisms = []string{"PLAIN", "LOGIN"}
 	}
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	socket, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("mailtest: %v", err)
 	}
-	s := &Server{config: c, address: listener.Addr().String(), closed: make(chan struct{})}
+	s := &Server{config: c, address: socket.Addr().String(), closed: make(chan struct{})}
 
 	server := smtp.NewServer(smtp.BackendFunc(s.session))
 	server.Domain = "mailtest"
@@ -119,7 +120,7 @@ func Serve(t testing.TB, c Config) *Server {
 	if c.Encryption == StartTLS {
 		server.TLSConfig = serverTLS(t)
 	}
-	var accept net.Listener = &tap{Listener: listener, server: s}
+	var accept net.Listener = &listener{Listener: socket, server: s}
 	if c.Encryption == ImplicitTLS {
 		accept = tls.NewListener(accept, serverTLS(t))
 	}
@@ -130,14 +131,14 @@ func Serve(t testing.TB, c Config) *Server {
 	}()
 	t.Cleanup(func() {
 		close(s.closed)
-		_ = listener.Close()
+		_ = socket.Close()
 		_ = server.Close()
 		<-ended
 	})
 	return s
 }
 
-// URL is the server's address as mail.SMTP takes it, with the login.
+// URL returns the server's address as smtp.Server takes it, with the login.
 func (s *Server) URL() string {
 	u := url.URL{Scheme: "smtp", Host: s.address}
 	if s.config.Encryption == ImplicitTLS {
@@ -149,10 +150,10 @@ func (s *Server) URL() string {
 	return u.String()
 }
 
-// Address is host and port.
+// Address returns host and port.
 func (s *Server) Address() string { return s.address }
 
-// RootCAs trusts the certificate of every Server of this process.
+// RootCAs returns what trusts the certificate of every Server of this process.
 func (s *Server) RootCAs() *x509.CertPool { return rootCAs() }
 
 // Behave sets what happens to the mails from now on.
@@ -162,7 +163,7 @@ func (s *Server) Behave(b Behaviour) {
 	s.behaviour = b
 }
 
-// Received are the mails that the server took, in their order: To is the
+// Received returns the mails that the server took, in their order: To is the
 // envelope's, the other fields are what the headers say.
 func (s *Server) Received() []mail.Message {
 	s.mu.Lock()
@@ -170,14 +171,14 @@ func (s *Server) Received() []mail.Message {
 	return slices.Clone(s.received)
 }
 
-// Raw are the same mails as they came, header and body.
+// Raw returns the same mails as they came, header and body.
 func (s *Server) Raw() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.raw)
 }
 
-// Connections is how many connections were made so far.
+// Connections returns how many connections were made so far.
 func (s *Server) Connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,17 +205,17 @@ func (s *Server) take(to []string, raw []byte) error {
 	return nil
 }
 
-// think waits for d, unless the server is closed or the client gone before.
-func (s *Server) think(d time.Duration, w *wire) {
+// delay waits for d, unless the server is closed or the client gone before.
+func (s *Server) delay(d time.Duration, w *wire) {
 	if d <= 0 {
 		return
 	}
 	gone, forget := w.watch()
 	defer forget()
-	timer := time.NewTimer(d)
+	timer := clockwork.Real().NewTimer(d)
 	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-timer.C():
 	case <-s.closed:
 	case <-gone:
 	}

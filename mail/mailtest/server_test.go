@@ -43,7 +43,7 @@ func talk(t *testing.T, server *mailtest.Server, lines ...string) []int {
 	return codes
 }
 
-// The promises of mail.SMTP are tested against this server: it had better do
+// The promises of smtp.Server are tested against this server: it had better do
 // what it is told.
 func TestServerBehaves(t *testing.T) {
 	recipient := []string{"HELO client", "MAIL FROM:<a@example.com>", "RCPT TO:<b@example.com>"}

@@ -38,13 +38,13 @@ func (s sessionWithLogin) Auth(mechanism string) (sasl.Server, error) {
 		return nil, smtp.ErrAuthUnknownMechanism
 	}
 	if mechanism == sasl.Plain {
-		return sasl.NewPlainServer(func(_, user, password string) error { return s.prove(user, password) }), nil
+		return sasl.NewPlainServer(func(_, user, password string) error { return s.checkLogin(user, password) }), nil
 	}
-	return &login{prove: s.prove}, nil
+	return &login{check: s.checkLogin}, nil
 }
 
-// prove compares a login with the server's.
-func (s *session) prove(user, password string) error {
+// checkLogin compares a login with the server's.
+func (s *session) checkLogin(user, password string) error {
 	c := s.server.config
 	if user != c.User || password != c.Password {
 		if text := s.server.now().Text; text != "" {
@@ -77,9 +77,9 @@ func (s *session) Data(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	wire := tapped(s.conn.Conn())
+	wire := wireOf(s.conn.Conn())
 	b := s.server.now()
-	s.server.think(b.Delay, wire)
+	s.server.delay(b.Delay, wire)
 	switch {
 	case b.Drop == BeforeReply:
 		_ = wire.Close()
@@ -88,7 +88,7 @@ func (s *session) Data(r io.Reader) error {
 		return refusal(b.Code, b.Text)
 	}
 	if b.Drop == AfterReply {
-		wire.lastWords()
+		wire.closeAfterWrite()
 	}
 	return s.server.take(slices.Clone(s.to), raw)
 }
@@ -107,7 +107,7 @@ func refusal(code int, text string) *smtp.SMTPError {
 // login is the server's side of AUTH LOGIN, an old draft that became common:
 // draft-murchison-sasl-login.
 type login struct {
-	prove func(user, password string) error
+	check func(user, password string) error
 	user  string
 	asked int
 }
@@ -122,6 +122,6 @@ func (l *login) Next(response []byte) (challenge []byte, done bool, err error) {
 		l.user = string(response)
 		return []byte("Password:"), false, nil
 	default:
-		return nil, true, l.prove(l.user, string(response))
+		return nil, true, l.check(l.user, string(response))
 	}
 }

@@ -10,19 +10,29 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/mail"
 )
 
 // guard bounds each delivery of the suite.
 const guard = 10 * time.Second
 
-// Run tests a sender, each promise of mail.Sender in a subtest of its own.
-// Each subtest calls fresh for a healthy sender and a function that returns
-// what has arrived since, in the order of its arrival.
-func Run(t *testing.T, fresh func(t *testing.T) (sender mail.Sender, received func() []mail.Message)) {
+// Subject is the sender to be tested.
+type Subject struct {
+	// New returns a healthy sender, and a function that returns the mails that
+	// have arrived since, in the order of their arrival.
+	New func(t *testing.T) (sender mail.Sender, received func() []mail.Message)
+
+	// In runs each case, as synctest.Test does for a sender that belongs into
+	// a bubble. Nil runs it as it is.
+	In func(t *testing.T, test func(t *testing.T))
+}
+
+// Run tests the subject, each promise of mail.Sender in a subtest of its own.
+func Run(t *testing.T, s Subject) {
 	for _, c := range []struct {
 		name string
-		test func(t *testing.T, s subject)
+		test func(t *testing.T, s sender)
 	}{
 		{"a healthy sender passes its check", checks},
 		{"its name is one line", nameIsOneLine},
@@ -37,15 +47,22 @@ func Run(t *testing.T, fresh func(t *testing.T) (sender mail.Sender, received fu
 		{"many may send at once", manyAtOnce},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			sender, received := fresh(t)
-			c.test(t, subject{sender: sender, received: received})
+			test := func(t *testing.T) {
+				one, received := s.New(t)
+				c.test(t, sender{Sender: one, received: received})
+			}
+			if s.In == nil {
+				test(t)
+				return
+			}
+			s.In(t, test)
 		})
 	}
 }
 
-// subject is the sender under test.
-type subject struct {
-	sender   mail.Sender
+// sender is the one under test.
+type sender struct {
+	mail.Sender
 	received func() []mail.Message
 }
 
@@ -60,14 +77,14 @@ func sample() mail.Message {
 	}
 }
 
-func (s subject) send(t *testing.T, m mail.Message) error {
+func (s sender) send(t *testing.T, m mail.Message) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), guard)
+	ctx, cancel := clockwork.WithTimeout(t.Context(), clockwork.Real(), guard)
 	defer cancel()
-	return s.sender.Send(ctx, m)
+	return s.Send(ctx, m)
 }
 
-func (s subject) mustSend(t *testing.T, m mail.Message) {
+func (s sender) mustSend(t *testing.T, m mail.Message) {
 	t.Helper()
 	if err := s.send(t, m); err != nil {
 		t.Fatalf("Send = %v", err)
@@ -75,7 +92,7 @@ func (s subject) mustSend(t *testing.T, m mail.Message) {
 }
 
 // only returns the one mail that has arrived.
-func (s subject) only(t *testing.T) mail.Message {
+func (s sender) only(t *testing.T) mail.Message {
 	t.Helper()
 	got := s.received()
 	if len(got) != 1 {
@@ -85,7 +102,7 @@ func (s subject) only(t *testing.T) mail.Message {
 }
 
 // nothing fails when a mail has arrived.
-func (s subject) nothing(t *testing.T) {
+func (s sender) nothing(t *testing.T) {
 	t.Helper()
 	if got := s.received(); len(got) > 0 {
 		t.Errorf("%d mails arrived, want none: %+v", len(got), got)
@@ -102,20 +119,20 @@ func same(t *testing.T, got, want mail.Message) {
 	}
 }
 
-func checks(t *testing.T, s subject) {
-	if err := s.sender.Check(); err != nil {
+func checks(t *testing.T, s sender) {
+	if err := s.Check(); err != nil {
 		t.Errorf("Check = %v", err)
 	}
 	s.nothing(t)
 }
 
-func nameIsOneLine(t *testing.T, s subject) {
-	if name := s.sender.String(); name == "" || strings.ContainsAny(name, "\r\n") {
+func nameIsOneLine(t *testing.T, s sender) {
+	if name := s.String(); name == "" || strings.ContainsAny(name, "\r\n") {
 		t.Errorf("String = %q", name)
 	}
 }
 
-func arrives(t *testing.T, s subject) {
+func arrives(t *testing.T, s sender) {
 	const mails = 3
 	for n := range mails {
 		m := sample()
@@ -133,7 +150,7 @@ func arrives(t *testing.T, s subject) {
 	}
 }
 
-func anyText(t *testing.T, s subject) {
+func anyText(t *testing.T, s sender) {
 	for _, c := range []struct{ name, body, want string }{
 		{"empty", "", ""},
 		{"unicode", "größer als 90 %: 東京 🚀", "größer als 90 %: 東京 🚀"},
@@ -161,7 +178,7 @@ func anyText(t *testing.T, s subject) {
 	}
 }
 
-func noForgedHeader(t *testing.T, s subject) {
+func noForgedHeader(t *testing.T, s sender) {
 	m := sample()
 	m.Subject = "Alert\r\nBcc: mallory@example.com\r\n\r\nforged body\x00" + strings.Repeat(" long", 500)
 	s.mustSend(t, m)
@@ -176,7 +193,7 @@ func noForgedHeader(t *testing.T, s subject) {
 	same(t, got, m)
 }
 
-func nobodyToSendTo(t *testing.T, s subject) {
+func nobodyToSendTo(t *testing.T, s sender) {
 	m := sample()
 	m.To = nil
 	if err := s.send(t, m); err == nil || mail.Temporary(err) {
@@ -185,7 +202,7 @@ func nobodyToSendTo(t *testing.T, s subject) {
 	s.nothing(t)
 }
 
-func noAddress(t *testing.T, s subject) {
+func noAddress(t *testing.T, s sender) {
 	for _, address := range []string{
 		"", "ops", "ops@", "@example.com", "ops@example.com\r\nRCPT TO:<mallory@example.com>", "a@b, c@d",
 	} {
@@ -198,7 +215,7 @@ func noAddress(t *testing.T, s subject) {
 	s.nothing(t)
 }
 
-func oneBadAddress(t *testing.T, s subject) {
+func oneBadAddress(t *testing.T, s sender) {
 	m := sample()
 	m.To = []string{"ops@example.com", "ops at example.com", "night@example.com"}
 	err := s.send(t, m)
@@ -209,11 +226,11 @@ func oneBadAddress(t *testing.T, s subject) {
 	same(t, s.only(t), sample())
 }
 
-func contextIsOver(t *testing.T, s subject) {
+func contextIsOver(t *testing.T, s sender) {
 	reason := errors.New("shutting down")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(reason)
-	err := s.sender.Send(ctx, sample())
+	err := s.Send(ctx, sample())
 	if !errors.Is(err, reason) && !errors.Is(err, context.Canceled) {
 		t.Errorf("Send = %v, want the context's cause", err)
 	}
@@ -223,7 +240,7 @@ func contextIsOver(t *testing.T, s subject) {
 	s.nothing(t)
 }
 
-func messageIsNotKept(t *testing.T, s subject) {
+func messageIsNotKept(t *testing.T, s sender) {
 	m := sample()
 	s.mustSend(t, m)
 	same(t, m, sample())
@@ -231,7 +248,7 @@ func messageIsNotKept(t *testing.T, s subject) {
 	same(t, s.only(t), sample())
 }
 
-func manyAtOnce(t *testing.T, s subject) {
+func manyAtOnce(t *testing.T, s sender) {
 	const senders, mails = 8, 5
 	var all sync.WaitGroup
 	for sender := range senders {

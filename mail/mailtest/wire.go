@@ -14,13 +14,13 @@ import (
 	"github.com/evertick/evertick/mail"
 )
 
-// tap is a listener whose connections can hang up at a chosen moment.
-type tap struct {
+// listener accepts connections that the server can close at a chosen moment.
+type listener struct {
 	net.Listener
 	server *Server
 }
 
-func (l *tap) Accept() (net.Conn, error) {
+func (l *listener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
 		if err != nil {
@@ -40,29 +40,29 @@ func (l *tap) Accept() (net.Conn, error) {
 // wire is a connection, below TLS.
 type wire struct {
 	net.Conn
-	mu   sync.Mutex
-	last bool // hang up after the next write
+	mu      sync.Mutex
+	closing bool // close after the next write
 }
 
-// tapped is the wire below c.
-func tapped(c net.Conn) *wire {
+// wireOf returns the wire below c.
+func wireOf(c net.Conn) *wire {
 	if encrypted, ok := c.(*tls.Conn); ok {
 		c = encrypted.NetConn()
 	}
 	return c.(*wire)
 }
 
-func (w *wire) lastWords() {
+func (w *wire) closeAfterWrite() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.last = true
+	w.closing = true
 }
 
 func (w *wire) Write(p []byte) (int, error) {
 	n, err := w.Conn.Write(p)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.last {
+	if w.closing {
 		_ = w.Close()
 	}
 	return n, err
@@ -77,7 +77,7 @@ func (w *wire) watch() (gone <-chan struct{}, forget func()) {
 		_, _ = w.Conn.Read(make([]byte, 1))
 	}()
 	return ended, func() {
-		_ = w.SetReadDeadline(time.Now())
+		_ = w.SetReadDeadline(time.Unix(1, 0)) // at once
 		<-ended
 		_ = w.SetReadDeadline(time.Time{})
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"html"
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -33,16 +34,16 @@ const (
 type point struct{ x, y float64 }
 
 // places are the centres of the boxes.
-var places = map[core.State]point{
-	core.StateChecking:    {110, 60},
-	core.StateStandby:     {110, 260},
-	core.StateSettingUp:   {430, 60},
-	core.StateSleeping:    {760, 60},
-	core.StateExecuting:   {1080, 60},
-	core.StateRestarting:  {1080, 430},
-	core.StateDraining:    {430, 400},
-	core.StateTearingDown: {760, 600},
-	core.StateEnded:       {110, 680},
+var places = map[string]point{
+	"checking":     {110, 60},
+	"standby":      {110, 260},
+	"setting up":   {430, 60},
+	"sleeping":     {760, 60},
+	"executing":    {1080, 60},
+	"restarting":   {1080, 430},
+	"draining":     {430, 400},
+	"tearing down": {760, 600},
+	"ended":        {110, 680},
 }
 
 // draw makes the picture.
@@ -57,10 +58,10 @@ func draw() []byte {
 	for _, a := range arrows {
 		a.draw(&b, slices.ContainsFunc(arrows, func(o arrow) bool { return o.from == a.to && o.to == a.from }))
 	}
-	for s := core.StateChecking; s <= core.StateEnded; s++ {
+	for _, s := range slices.Sorted(maps.Keys(places)) {
 		p := places[s]
 		fill := "#eaf2fb"
-		if s == core.StateEnded {
+		if s == "ended" {
 			fill = "#eee"
 		}
 		fmt.Fprintf(&b, `<rect x="%.0f" y="%.0f" width="%d" height="%d" rx="8" fill="%s" stroke="#336"/>`+"\n", p.x-boxW/2, p.y-boxH/2, boxW, boxH, fill)
@@ -74,16 +75,20 @@ func draw() []byte {
 
 // precedence names events in their order.
 func precedence(from, to int) string {
+	byPlace := map[int]string{}
+	for _, t := range core.Lifecycle() {
+		byPlace[t.Precedence] = t.Event
+	}
 	var names []string
-	for k := core.StopAsked; k <= core.TickDue; k++ {
-		names = append(names, k.String())
+	for _, place := range slices.Sorted(maps.Keys(byPlace)) {
+		names = append(names, byPlace[place])
 	}
 	return strings.Join(names[from:min(to, len(names))], ", ")
 }
 
 // arrow is all transitions from one state to another.
 type arrow struct {
-	from, to core.State
+	from, to string
 	labels   []string
 }
 
@@ -95,7 +100,7 @@ func gather(all []core.Transition) []arrow {
 		}
 		label := t.Word
 		if label == "" {
-			label = t.Event.String()
+			label = t.Event
 		}
 		i := slices.IndexFunc(arrows, func(a arrow) bool { return a.from == t.From && a.to == t.To })
 		if i < 0 {

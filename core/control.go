@@ -1,0 +1,94 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/forker/pidfile"
+)
+
+// sendSignal is -s: it speaks to the running daemon.
+func (d *Daemon) sendSignal(ctx context.Context) int {
+	path := d.Path(d.cmd.pidFile)
+	p, err := d.host.PIDFiles.Find(path)
+	if err != nil {
+		return d.refuse(fmt.Sprintf("-s %s: %v", d.cmd.send, err))
+	}
+	sig := map[string]syscall.Signal{
+		"stop": syscall.SIGTERM, "restart": syscall.SIGHUP, "dump": syscall.SIGUSR1,
+	}[d.cmd.send]
+	ctx, cancel := clockwork.WithTimeout(ctx, d.host.Clock, d.patience())
+	defer cancel()
+	if d.cmd.send == "stop" {
+		return d.sendStop(ctx, p)
+	}
+	reply, err := d.ask(ctx, p, path, sig)
+	if err != nil {
+		return d.refuse(fmt.Sprintf("-s %s: PID %d was signalled; %v; its log tells more", d.cmd.send, p.PID(), err))
+	}
+	verdict, text, _ := strings.Cut(reply, " ")
+	if verdict != replyOK {
+		return d.refuse(text)
+	}
+	fmt.Fprintf(d.host.Stdout, "%s: %s\n", d.name, text)
+	return 0
+}
+
+// ask signals p and waits for its reply. One that is for another verb, which
+// somebody else has asked for at the same time, is passed over.
+func (d *Daemon) ask(ctx context.Context, p pidfile.Process, path string, sig syscall.Signal) (string, error) {
+	waiting, err := d.host.Replies.Listen(path)
+	if err != nil {
+		return "", errors.Join(p.Signal(sig), fmt.Errorf("what came of it cannot be told: %w", err))
+	}
+	defer func() {
+		if err := waiting.Close(); err != nil {
+			fmt.Fprintf(d.host.Stderr, "%s: %v\n", d.name, err)
+		}
+	}()
+	if err := p.Signal(sig); err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		if p.Wait(ctx) == nil {
+			cancel(errors.New("it ended without a reply"))
+		}
+	}()
+	for {
+		reply, err := waiting.Wait(ctx)
+		verb, rest, _ := strings.Cut(reply, " ")
+		if err != nil || verb == d.cmd.send {
+			return rest, err
+		}
+	}
+}
+
+func (d *Daemon) sendStop(ctx context.Context, p pidfile.Process) int {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
+		return d.refuse(fmt.Sprintf("-s stop: signal PID %d: %v", p.PID(), err))
+	}
+	if err := p.Wait(ctx); err != nil {
+		return d.refuse(fmt.Sprintf("-s stop: PID %d was asked to stop and is still running after %s; ask again to force it", p.PID(), d.patience()))
+	}
+	fmt.Fprintf(d.host.Stdout, "%s: PID %d has stopped\n", d.name, p.PID())
+	return 0
+}
+
+// The first word of a reply to -s.
+const (
+	replyOK      = "ok"
+	replyRefused = "refused"
+)
+
+// patience is how long -s waits: for a trial, an iteration and a teardown that
+// all take as long as they may.
+func (d *Daemon) patience() time.Duration {
+	return trialTimeout + 2*(d.set.shutdownTimeout+grace)
+}

@@ -1,0 +1,87 @@
+package core
+
+import (
+	"context"
+	"time"
+
+	"github.com/evertick/evertick/core/host"
+)
+
+// executor runs iterations: it calls Execute and the hooks around it, and
+// counts.
+type executor struct{ d *Daemon }
+
+var _ iteration = executor{}
+
+func (x executor) now() time.Time { return x.d.host.Clock.Now() }
+
+// iterate runs one iteration that starts now. Where no hook takes time after
+// it, the reading of the clock at its end serves the next one as its start.
+func (x executor) iterate(ctx context.Context, now time.Time) (end time.Time, took time.Duration, err error) {
+	d := x.d
+	n := d.counters.begin(now)
+	if d.host.Hooks.Observe != nil {
+		d.host.Hooks.Observe(host.Observation{Kind: host.Begun, Iteration: n})
+	}
+	hooked := len(d.set.handlers) > 0
+	if hooked {
+		d.tell(ctx, HookInfo{Hook: HookPreExecute, Iteration: n})
+	}
+	err = x.execute(ctx)
+	end, took = x.finish(ctx, n, now, err)
+	if hooked {
+		end = x.now()
+	}
+	return end, took, err
+}
+
+// execute calls the user's function without a closure, because at interval 0
+// even that would show.
+func (x executor) execute(ctx context.Context) (err error) {
+	if !x.d.set.crashOnPanic {
+		defer catch(&err)
+	}
+	return x.d.set.execute(ctx, x.d)
+}
+
+// finish counts the end of an iteration and runs the hooks after it.
+func (x executor) finish(ctx context.Context, n int64, start time.Time, err error) (end time.Time, took time.Duration) {
+	d := x.d
+	end = x.now()
+	took = end.Sub(start)
+	d.counters.end(took, err != nil)
+	if d.host.Hooks.Observe != nil {
+		d.host.Hooks.Observe(host.Observation{Kind: host.Ended, Iteration: n, Took: took, Err: err})
+	}
+	if len(d.set.handlers) > 0 {
+		x.tellEnd(ctx, n, took, err)
+	}
+	return end, took
+}
+
+func (x executor) tellEnd(ctx context.Context, n int64, took time.Duration, err error) {
+	h := HookInfo{Iteration: n, Took: took, Err: err}
+	if err != nil {
+		h.Hook = HookError
+		x.d.tell(ctx, h)
+	}
+	h.Hook = HookPostExecute
+	x.d.tell(ctx, h)
+	if h.Left = x.d.set.pacing.Left(took); h.Left > 0 {
+		h.Hook = HookIdle
+		x.d.tell(ctx, h)
+	}
+}
+
+// goexit ends the account of an iteration whose goroutine has ended. With
+// CrashOnPanic that may be the panic that ends the process, and nothing
+// follows.
+func (x executor) goexit(ctx context.Context) (took time.Duration, ok bool) {
+	if x.d.set.crashOnPanic {
+		return 0, false
+	}
+	if start, running := x.d.counters.startOfRunning(); running {
+		_, took = x.finish(ctx, x.d.Iteration(), start, errGoexit)
+	}
+	return took, true
+}

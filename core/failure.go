@@ -1,0 +1,76 @@
+package core
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/evertick/evertick/clockwork"
+)
+
+// probation is the run time below which a fatal error is no bad luck but a bad
+// start.
+const probation = 10 * time.Second
+
+// onFatal decides what a fatal error leads to.
+func (m *machine) onFatal(line string) state {
+	plan, inARow := m.planAfterError(line, probation)
+	m.ending.decide(plan)
+	if !plan.restart {
+		return m.tearDown()
+	}
+	set := &m.d.set
+	m.setTimeout(backOffAt, clockwork.Backoff(set.backoff, set.maxBackoff, inARow, m.d.name, m.d.host.Name))
+	return stateRestarting
+}
+
+// planAfterError logs and alerts an error together with what follows from it.
+// inARow is how many errors led to a restart before it.
+func (m *machine) planAfterError(line string, probation time.Duration) (p plan, inARow int) {
+	now := m.d.host.Clock.Boot()
+	set := &m.d.set
+	var refusal string
+	allowed := false
+	switch {
+	case !m.d.restartsByItself():
+		refusal = "without -d or a supervisor there is no automatic restart"
+	case now-m.d.history.readySince() < probation:
+		refusal = fmt.Sprintf("it came within the first %s of run time", probation)
+	default:
+		inARow, allowed = m.d.history.errorRestart(now, set.restartWindow, set.maxRestarts)
+		refusal = fmt.Sprintf("there were %d restarts after errors within %s already", set.maxRestarts, set.restartWindow)
+	}
+	if !allowed {
+		m.d.alert(subjectShutdown, fmt.Sprintf("%s\nShutting Down: fatal error, and %s", line, refusal))
+		return plan{code: 1, cause: "fatal error"}, 0
+	}
+	m.d.alert(subjectAlert, fmt.Sprintf("%s\nRestarting after a fatal error", line))
+	return plan{restart: true, cause: "fatal error"}, inARow
+}
+
+func (m *machine) onBackedOff(event) state {
+	m.startTrial(m.ending.plan.cause)
+	return stateRestarting
+}
+
+// onIterationTimeout handles an iteration that runs for too long. At interval 0
+// the deadline may have been set for an earlier iteration.
+func (m *machine) onIterationTimeout(event) state {
+	timeout := m.d.set.iterationTimeout
+	started, running := m.d.counters.startOfRunning()
+	if !running {
+		m.timers.setAfter(iterationTimeoutAt, timeout)
+		return stateExecuting
+	}
+	if due := started.Add(timeout); m.d.host.Clock.Now().Before(due) {
+		m.timers.set(iterationTimeoutAt, due)
+		return stateExecuting
+	}
+	line := fmt.Sprintf("Error: Execute #%d has run for longer than its time-out of %s", m.d.Iteration(), timeout)
+	plan, _ := m.planAfterError(line, 0)
+	plan.trial = plan.restart
+	m.ending.decide(plan)
+	m.jobs.repeat(false)
+	m.setTimeout(timeUpAt, grace)
+	m.force(fmt.Sprintf("time-out of %s reached", timeout))
+	return stateDraining
+}

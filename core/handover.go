@@ -1,0 +1,40 @@
+package core
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/mail"
+)
+
+// handover is what a program passes to the next one of its process, as JSON.
+type handover struct {
+	PIDFile *string `json:"pid_file,omitempty"` // pidfile's handoff
+	Lease   *string `json:"lease,omitempty"`    // lock's handoff
+
+	Boot     time.Duration           `json:"boot"`              // when this was written
+	Schedule clockwork.ScheduleState `json:"schedule,omitzero"` // the zero value: there is none yet
+
+	Iterations int64 `json:"iterations"`
+	Overruns   int64 `json:"overruns"`
+	Missed     int64 `json:"missed"`
+	Failures   int64 `json:"failures"`
+
+	Started  time.Time      `json:"started"` // the process, by the wall clock
+	Restarts pastRestarts   `json:"restarts"`
+	Mails    []mail.Message `json:"mails,omitempty"`
+}
+
+func readHandover(state []byte) (*handover, error) {
+	var h handover
+	if err := json.Unmarshal(state, &h); err != nil {
+		return nil, fmt.Errorf("what the program before handed over cannot be read, so counters and grid start again: %w", err)
+	}
+	return &h, nil
+}
+
+func (h *handover) stats() Stats {
+	return Stats{Iterations: h.Iterations, Overruns: h.Overruns, Missed: h.Missed, Failures: h.Failures}
+}

@@ -1,0 +1,103 @@
+package core
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// quietAfter is how long after an error the next one is the first in a row
+// again.
+const quietAfter = 10 * time.Minute
+
+// pastRestarts is what the programs of a process know of its restarts. Times
+// are readings of the Boot clock, which the programs share.
+type pastRestarts struct {
+	Ready         time.Duration   `json:"ready"` // the first program's; 0: not yet
+	Restarts      int64           `json:"restarts"`
+	ErrorRestarts []time.Duration `json:"error_restarts,omitempty"`
+	InARow        int             `json:"in_a_row,omitempty"`   // errors, without quietAfter between two
+	LastError     time.Duration   `json:"last_error,omitempty"` // 0: none
+	LastCause     string          `json:"last_cause,omitempty"`
+}
+
+// restartHistory is pastRestarts for many goroutines.
+type restartHistory struct {
+	mu   sync.Mutex // held for instants only
+	past pastRestarts
+}
+
+// restore takes over the history of the program before, which a restart ended.
+func (h *restartHistory) restore(past pastRestarts) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.past = past
+	h.past.Restarts++
+}
+
+// snapshot returns the history as the next program is to have it.
+func (h *restartHistory) snapshot(cause string) pastRestarts {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	past := h.past
+	past.LastCause = cause
+	return past
+}
+
+func (h *restartHistory) restarts() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.past.Restarts
+}
+
+// counts returns the number of all restarts, and of those after errors that the
+// window of MaxRestarts holds.
+func (h *restartHistory) counts() (all, afterErrors int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.past.Restarts, int64(len(h.past.ErrorRestarts))
+}
+
+func (h *restartHistory) lastCause() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.past.LastCause
+}
+
+// becameReady notes when the process was ready for the first time.
+func (h *restartHistory) becameReady(boot time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.past.Ready == 0 {
+		h.past.Ready = boot
+	}
+}
+
+// readySince returns when the process was ready for the first time; 0: it has
+// not been yet.
+func (h *restartHistory) readySince() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.past.Ready
+}
+
+// errorRestart counts one more restart after an error, if fewer than limit lie
+// within the window before now, and returns how many errors came in a row
+// before it.
+func (h *restartHistory) errorRestart(now, window time.Duration, limit int) (inARow int, allowed bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := &h.past
+	p.ErrorRestarts = slices.DeleteFunc(p.ErrorRestarts, func(at time.Duration) bool { return now-at > window })
+	if len(p.ErrorRestarts) >= limit {
+		return p.InARow, false
+	}
+	p.ErrorRestarts = append(p.ErrorRestarts, now)
+	if p.LastError == 0 || now-p.LastError >= quietAfter {
+		p.InARow = 0
+	}
+	inARow = p.InARow
+	p.InARow++
+	p.LastError = now
+	return inARow, true
+}

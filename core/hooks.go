@@ -1,0 +1,78 @@
+package core
+
+import (
+	"context"
+	"os"
+	"time"
+)
+
+// Hook is a point in the life of a daemon at which handlers run: see On.
+//
+// Handlers of HookSignal run beside the loop, one after the other. All others run
+// in the course of things: what comes next waits for them, and their time counts
+// to the setup, iteration or teardown that they belong to. A panic in a handler
+// is logged and stops nothing else.
+type Hook int
+
+const (
+	// HookInit: setup is complete, the loop is about to start; in each program.
+	HookInit Hook = iota
+
+	// HookPreExecute: an iteration is about to call Execute.
+	HookPreExecute
+
+	// HookPostExecute: Execute has returned, HookInfo.Took and HookInfo.Err tell how.
+	HookPostExecute
+
+	// HookIdle: the iteration is over and there is time left before the next tick.
+	// A handler may use it for work that can wait, up to HookInfo.Left.
+	HookIdle
+
+	// HookError: Execute returned an error or panicked: HookInfo.Err.
+	HookError
+
+	// HookSignal: a signal arrived: HookInfo.Signal.
+	HookSignal
+
+	// HookRestart: teardown begins because another program is to follow.
+	HookRestart
+
+	// HookShutdown: teardown begins because the daemon ends.
+	HookShutdown
+)
+
+// String returns the hook's name.
+func (h Hook) String() string {
+	return [...]string{
+		"init", "pre-execute", "post-execute", "idle", "error",
+		"signal", "restart", "shutdown",
+	}[h]
+}
+
+// HookInfo is what a handler is told.
+type HookInfo struct {
+	// Hook is what happened.
+	Hook Hook
+
+	// Iteration is the number of the current or latest iteration.
+	Iteration int64
+
+	// Took is how long Execute ran: HookPostExecute, HookError, HookIdle.
+	Took time.Duration
+
+	// Left is the time until the next tick: HookIdle. It is the interval less what
+	// the iteration took, and 0 where there is no interval.
+	Left time.Duration
+
+	// Err is what went wrong: HookPostExecute, HookError.
+	Err error
+
+	// Signal is the signal that arrived: HookSignal.
+	Signal os.Signal
+
+	// Cause says in words why: HookRestart, HookShutdown.
+	Cause string
+}
+
+// Handler is called at a hook.
+type Handler func(ctx context.Context, d *Daemon, h HookInfo)

@@ -1,0 +1,94 @@
+package host
+
+import (
+	"io"
+
+	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/forker/pidfile"
+	"github.com/evertick/evertick/forker/reexec"
+	"github.com/evertick/evertick/forker/signals"
+	"github.com/evertick/evertick/logfile"
+)
+
+// Host is what a daemon needs of its machine. Its fields must not change while
+// a daemon runs; every interface in it is safe for concurrent use.
+type Host struct {
+	// Clock is all of time.
+	Clock clockwork.Clock
+
+	// Process says what this process is: its number, its program, and how it
+	// came to be.
+	Process reexec.Info
+
+	// Starter starts other processes: the detached daemon, and the trial of
+	// the next program.
+	Starter reexec.Starter
+
+	// Self is what a daemon does with its own process.
+	Self reexec.Self
+
+	// PIDFiles locks and finds PID files.
+	PIDFiles pidfile.Files
+
+	// Replies carries replies to -s.
+	Replies pidfile.Replies
+
+	// Signals is how signals arrive.
+	Signals signals.Listener
+
+	// Files is where the log goes.
+	Files logfile.Files
+
+	// Supervisor is the program that started the daemon, if it is one that
+	// wants to be told.
+	Supervisor Supervisor
+
+	// Stdout and Stderr are the standard streams.
+	Stdout, Stderr io.Writer
+
+	// Args is the command line without the program's own name.
+	Args []string
+
+	// Name is the machine's name.
+	Name string
+
+	// User returns the user that the process runs as. It is asked for a dump
+	// only, because to look a name up can take time and memory.
+	User func() string
+
+	// Vitals returns what the kernel and the Go runtime tell of the process.
+	Vitals func() Vitals
+
+	// Resident returns the resident memory of the process in bytes, now and at
+	// its peak; 0 for what the platform cannot tell. It is quick.
+	Resident func() (now, peak uint64)
+
+	// Exit ends the process. A fake one may return; nothing follows it.
+	Exit func(code int)
+
+	// Hooks are for tests. The zero value means none.
+	Hooks Hooks
+}
+
+// Vitals is what the Go runtime tells of a process, for the dump.
+type Vitals struct {
+	// Heap is the memory in use by objects, in bytes.
+	Heap uint64
+
+	// Goroutines is how many there are.
+	Goroutines int
+
+	// Go is the version of Go that built the program.
+	Go string
+}
+
+// Supervisor is a program that watches over the daemon, such as systemd.
+type Supervisor interface {
+	// Detected reports whether there is one.
+	Detected() bool
+
+	// Notify sends it a state in the form of sd_notify(3), such as READY=1;
+	// RELOADING=1 gets its MONOTONIC_USEC added. It does nothing where nobody
+	// asked to be notified.
+	Notify(state string) error
+}

@@ -1,0 +1,49 @@
+package core
+
+import (
+	"fmt"
+)
+
+func (m *machine) onTick(e event) state {
+	m.timers.clear(tickAt)
+	now := m.d.host.Clock.Now()
+	early := now.Before(m.schedule.Next())
+	if early && (e.kind == tickDue || m.recentlyCounted(now)) { // or a wake-up came between
+		m.setTick()
+		return stateSleeping
+	}
+	missed, run := m.schedule.Begin(now, e.kind == woken)
+	if missed > 0 {
+		m.countMissed(now, missed)
+		m.d.Logf("Warning: Missed %d Ticks. The process was stopped or suspended, or restarted slowly.", missed)
+	}
+	if !run {
+		m.setTick()
+		return stateSleeping
+	}
+	if m.lease.expired() {
+		m.d.queue.post(event{kind: leaseLost, cause: causeNotRenewed})
+		m.setTick()
+		return stateSleeping
+	}
+	if timeout := m.d.set.iterationTimeout; timeout > 0 {
+		m.timers.set(iterationTimeoutAt, now.Add(timeout))
+	}
+	m.jobs.repeat(m.d.set.pacing.Interval == 0 && e.kind == tickDue)
+	m.jobs.start(executed, m.jobs.ctx, nil)
+	return stateExecuting
+}
+
+func (m *machine) onExecuted(e event) state {
+	m.endIteration(e)
+	fatal := m.health.executed(e.err != nil, m.d.set.maxFailures)
+	if e.err != nil {
+		line := fmt.Sprintf("Error: Execute #%d: %s", m.d.Iteration(), describe(e.err))
+		if fatal {
+			return m.onFatal(line)
+		}
+		m.d.alert(subjectAlert, fmt.Sprintf("%s\nTolerated: failure %d in a row of %d.", line, m.health.failures, m.d.set.maxFailures))
+	}
+	m.setTick()
+	return stateSleeping
+}

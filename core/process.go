@@ -1,0 +1,46 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/evertick/evertick/core/host"
+)
+
+// process is what this process is, and what it was handed. It is not written
+// after the command line is parsed.
+type process struct {
+	host      host.Host
+	cmd       commandLine
+	inherited *handover // from the program before; nil for the first one
+	startedAt time.Time // the process, by the wall clock
+}
+
+// commandLine is what the inherited flags say.
+type commandLine struct {
+	done         bool // help or version was printed
+	instructions bool // -i
+	detach       bool // -d
+	verbose      bool // -v
+	pidFile      string
+	send         string // -s
+}
+
+// check refuses inherited flags that contradict each other.
+func (c *commandLine) check() error {
+	if c.send != "" {
+		switch {
+		case c.send != "stop" && c.send != "restart" && c.send != "dump":
+			return fmt.Errorf("-s %s: give one of stop, restart, dump", c.send)
+		case c.pidFile == "":
+			return fmt.Errorf("-s %s needs -p FILE, the PID file of the running daemon", c.send)
+		case c.detach:
+			return fmt.Errorf("-s %s and -d contradict each other: the one speaks to a running daemon, the other starts one", c.send)
+		}
+	}
+	if c.instructions && (c.detach || c.send != "") {
+		return errors.New("-i prints instructions and exits: it cannot be combined with -d or -s")
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package core
+
+import (
+	"math/bits"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// An eventKind is what can happen to a daemon. The kinds stand in the order of
+// their precedence: where several events are ready at once, the first of them
+// goes first, and among equals the older one.
+type eventKind int
+
+const (
+	// stopAsked: SIGINT, SIGTERM, Daemon.Stop, or the context of Run is done.
+	stopAsked eventKind = iota
+
+	// timeIsUp: the time-out for draining or tearing down has passed.
+	timeIsUp
+
+	// leaseLost: the lock is no longer ours, or may soon not be.
+	leaseLost
+
+	// iterationTimedOut: an iteration has run for longer than its time-out.
+	iterationTimedOut
+
+	// checked: the environment checks have returned.
+	checked
+
+	// leased: an attempt to take the lock has returned.
+	leased
+
+	// setUp: log, PID file, plugins and Setup have returned.
+	setUp
+
+	// executed: an iteration has returned.
+	executed
+
+	// tornDown: teardown has returned.
+	tornDown
+
+	// trialPassed: the program that is to follow has said that it would start.
+	trialPassed
+
+	// trialRefused: it has not, or said no.
+	trialRefused
+
+	// restartAsked: SIGHUP, Daemon.Restart, the restart interval, or too much
+	// memory.
+	restartAsked
+
+	// signalCame: SIGUSR1, or a signal that the user listens for.
+	signalCame
+
+	// housekeeping: time to look after PID file and memory.
+	housekeeping
+
+	// backedOff: the pause after a fatal error, or between two attempts at a
+	// held lock, is over.
+	backedOff
+
+	// woken: SIGCONT.
+	woken
+
+	// tickDue: the next tick's instant has come.
+	tickDue
+
+	numEvents
+)
+
+// String returns the event's name as it stands in traces and pictures.
+func (k eventKind) String() string {
+	return [...]string{
+		"stop", "time is up", "lease lost", "iteration timed out", "checked", "leased",
+		"set up", "executed", "torn down", "trial passed", "trial refused",
+		"restart asked", "signal", "housekeeping", "backed off", "woken", "tick",
+	}[k]
+}
+
+// An event is one thing that happened. Which fields count depends on the kind.
+type event struct {
+	kind   eventKind
+	cause  string    // in words, for the log: why a stop or a restart
+	err    error     // checked, leased, setUp, executed, tornDown, trialRefused
+	signal os.Signal // signalCame, stopAsked, restartAsked, woken
+	took   time.Duration
+	job    int // which job has returned: see jobs
+}
+
+// mergeable reports whether e says nothing that last has not said.
+func (e event) mergeable(last event) bool {
+	switch e.kind {
+	case restartAsked, woken, tickDue, housekeeping, leaseLost:
+		return true
+	case signalCame:
+		return e.signal == last.signal
+	default:
+		return false
+	}
+}
+
+// eventQueue is the one stream of events. Any goroutine may post; one takes.
+// Events are taken by their precedence, then by age.
+type eventQueue struct {
+	mu     sync.Mutex // held for instants only
+	queues [numEvents][]event
+	ready  atomic.Uint32 // bit k: queues[k] is not empty; written with mu held
+	wake   chan struct{}
+}
+
+func newEventQueue() *eventQueue { return &eventQueue{wake: make(chan struct{}, 1)} }
+
+// post never blocks. Events of a kind that says the same however often it is
+// said are merged, so that a storm of signals takes no memory.
+func (q *eventQueue) post(e event) {
+	q.mu.Lock()
+	waiting := &q.queues[e.kind]
+	if len(*waiting) == 0 || !e.mergeable((*waiting)[len(*waiting)-1]) {
+		*waiting = append(*waiting, e)
+		q.ready.Or(1 << e.kind)
+	}
+	q.mu.Unlock()
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the event that goes first, if there is one.
+func (q *eventQueue) take() (event, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	ready := q.ready.Load()
+	if ready == 0 {
+		return event{}, false
+	}
+	k := bits.TrailingZeros32(ready)
+	waiting := q.queues[k]
+	e := waiting[0]
+	copy(waiting, waiting[1:])
+	waiting[len(waiting)-1] = event{}
+	q.queues[k] = waiting[:len(waiting)-1]
+	if len(q.queues[k]) == 0 {
+		q.ready.And(^uint32(1 << k))
+	}
+	return e, true
+}
+
+// before reports whether an event waits that goes before those of kind k.
+func (q *eventQueue) before(k eventKind) bool { return q.ready.Load()&(1<<k-1) != 0 }
+
+// drop forgets the events of kind k that wait, and reports whether there were
+// any.
+func (q *eventQueue) drop(k eventKind) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	had := len(q.queues[k]) > 0
+	clear(q.queues[k])
+	q.queues[k] = q.queues[k][:0]
+	q.ready.And(^uint32(1 << k))
+	return had
+}

@@ -1,0 +1,66 @@
+package core
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/forker/reexec"
+)
+
+func (m *machine) startSetup() {
+	m.jobs.start(setUp, m.jobs.ctx, func(ctx context.Context) error {
+		if err := m.d.setUp(ctx); err != nil {
+			return err
+		}
+		m.d.tell(ctx, HookInfo{Hook: HookInit, Iteration: m.d.Iteration()})
+		return nil
+	})
+}
+
+// becomeReady tells everybody who waits for it that the daemon has started.
+func (m *machine) becomeReady() {
+	if !m.ready {
+		m.ready = true
+		m.layGrid()
+		m.d.history.becameReady(m.d.host.Clock.Boot())
+	}
+	m.awaitRestartInterval()
+	if pause := m.housekeepingPause(); pause > 0 {
+		m.timers.setAfter(housekeepingAt, pause)
+	}
+	m.watchLease()
+	m.d.notify("READY=1")
+	m.d.reportStart(reexec.Report{Running: true, Message: m.noLogNote()})
+	if m.inherited != nil && m.d.Restarts() > 0 {
+		m.d.reply("restart", replyOK, fmt.Sprintf("PID %d has restarted in place (restart %d)", m.d.pid(), m.d.Restarts()))
+	}
+}
+
+// awaitRestartInterval sets the deadline of the restart interval, if there is
+// one.
+func (m *machine) awaitRestartInterval() {
+	if m.d.set.restartEvery > 0 && m.d.restartsByItself() && !m.timers.isSet(restartAt) {
+		m.timers.setAfter(restartAt, m.d.set.restartEvery)
+	}
+}
+
+// layGrid begins the grid, or takes it over where the program before left it.
+func (m *machine) layGrid() {
+	clock, pacing := m.d.host.Clock, m.d.set.pacing
+	pacing.Names = []string{m.d.name, m.d.host.Name}
+	if m.inherited == nil {
+		m.schedule = clockwork.NewSchedule(pacing, clock.Now(), clock.Wall())
+		return
+	}
+	now, boot := clock.Now(), clock.Boot() // in the order of exec, so that the time between the two cancels out
+	m.schedule = clockwork.ResumeSchedule(pacing, m.inherited.Schedule, now, clock.Wall(), boot-m.inherited.Boot)
+}
+
+// noLogNote warns of a log that -d sends nowhere.
+func (m *machine) noLogNote() string {
+	if m.d.Detached() && m.d.set.logName == nil {
+		return m.d.name + ": there is no log file: what it logs goes nowhere"
+	}
+	return ""
+}

@@ -1,0 +1,146 @@
+package core
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/evertick/evertick/core/host"
+	"github.com/evertick/evertick/forker/reexec"
+	"github.com/evertick/evertick/lock"
+	"github.com/evertick/evertick/logfile"
+)
+
+// Main runs the daemon as its command line says and ends the process with its
+// exit status. It returns only on a host whose Exit does.
+func (d *Daemon) Main() {
+	d.prepare()
+	d.run(context.Background(), d.host.Args, d.host.Exit)
+}
+
+// Run runs the daemon with the given command line arguments inside a larger
+// program, and returns its exit status. It stops gracefully when ctx is done.
+// SIGHUP still replaces the whole process.
+func (d *Daemon) Run(ctx context.Context, args ...string) int {
+	d.prepare()
+	return d.run(ctx, args, func(int) {})
+}
+
+// prepare folds the options a first time, for what is needed before the
+// command line is parsed.
+func (d *Daemon) prepare() {
+	d.set = defaults()
+	_ = d.set.apply(d.options) // told after the second fold
+	if d.set.host != nil {
+		d.host = *d.set.host
+	} else {
+		d.host = host.Real()
+	}
+	if d.set.clock != nil {
+		d.host.Clock = d.set.clock
+	}
+	d.counters.epoch = d.host.Clock.Now()
+	d.startedAt = d.host.Clock.Wall()
+	d.log = logfile.New(logfile.Config{
+		Daemon: d.name, Host: d.host.Name, PID: d.pid(), Clock: d.host.Clock, Files: d.host.Files,
+		Stdout: d.host.Stdout, Resolve: d.Path,
+		Observe: func(message string) { d.observe(host.Observation{Kind: host.Logged, Text: message}) },
+	})
+}
+
+// run lives a program's whole life and calls exit with its status, unless
+// another program has taken the process over, or a harness has killed it. A
+// real exit does not return, so that a signal finds the daemon's handlers in
+// place to the last; what is left otherwise is disposed of after it.
+func (d *Daemon) run(ctx context.Context, args []string, exit func(code int)) int {
+	code, m := d.start(ctx, args)
+	over := true
+	if m != nil {
+		defer m.dispose()
+		code, over = m.run(ctx)
+	}
+	if over {
+		exit(code)
+	}
+	return code
+}
+
+// start does what the command line asks for. Where that is to run the daemon,
+// it returns the machine, whose life has begun; else nil and the exit status.
+func (d *Daemon) start(ctx context.Context, args []string) (code int, m *machine) {
+	if d.ran.Swap(true) {
+		return d.refuse("this Daemon has run already: declare a new one with core.New"), nil
+	}
+	if err := d.parse(args); err != nil {
+		return d.refuse(err.Error()), nil
+	}
+	if d.cmd.done {
+		return 0, nil
+	}
+	d.fold()
+	origin := d.host.Process.Origin.Kind
+	switch {
+	case d.cmd.instructions:
+		return d.printInstructions(), nil
+	case d.cmd.send != "":
+		return d.sendSignal(ctx), nil
+	case origin == reexec.Trial:
+		return d.checkOnly(ctx), nil
+	case d.cmd.detach && origin == reexec.Fresh:
+		return d.launch(ctx, args), nil
+	case origin == reexec.Restarted:
+		d.inherit()
+	}
+	m = newMachine(d, args, &lifecycle)
+	m.listen()
+	m.begin()
+	return 0, m
+}
+
+// fold applies the options a second time, now that Configure has values.
+func (d *Daemon) fold() {
+	d.set = defaults()
+	d.set.expand = d
+	d.refused = d.set.apply(d.options)
+	hooks := &d.host.Hooks
+	if d.set.lock != nil {
+		d.set.lock = d.bound(d.set.lock)
+	}
+	if f := d.set.execute; f != nil && hooks.Execute != nil {
+		execute := hooks.Execute(func(ctx context.Context) error { return f(ctx, d) })
+		d.set.execute = func(ctx context.Context, _ *Daemon) error { return execute(ctx) }
+	}
+	if d.set.alerts != nil && hooks.Sender != nil {
+		d.set.alerts = hooks.Sender(d.set.alerts)
+	}
+	d.alerts = newAlertQueue(d.host.Clock, d.set.alerts, d.Logf)
+	d.log.Configure(logfile.Settings{
+		Name: d.set.logName, JSON: d.set.logJSON,
+		Verbose: d.cmd.verbose && !d.cmd.detach, Silent: d.cmd.detach,
+	})
+}
+
+// bound gives a lock its folder and clock, and lets a harness put its own in.
+func (d *Daemon) bound(l lock.Locker) lock.Locker {
+	dir := d.host.Process.Origin.Dir
+	if b, ok := l.(lock.Binder); ok && filepath.IsAbs(dir) {
+		l = b.Bind(dir, d.host.Clock)
+	}
+	if d.host.Hooks.Locker != nil {
+		l = d.host.Hooks.Locker(l)
+	}
+	return l
+}
+
+// inherit takes over what the program before handed over.
+func (d *Daemon) inherit() {
+	h, err := readHandover(d.host.Process.Origin.State)
+	if err != nil {
+		d.Logf("Warning: %v", err)
+		return
+	}
+	d.inherited = h
+	d.startedAt = h.Started
+	d.counters.restore(h.stats())
+	d.history.restore(h.Restarts)
+	d.alerts.put(h.Mails...)
+}

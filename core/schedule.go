@@ -1,0 +1,56 @@
+package core
+
+import (
+	"fmt"
+	"time"
+)
+
+// wakeGrace is how long after missed ticks were counted a SIGCONT may still be
+// the one that ended their cause, SIGSTOP: the kernel delivers it in its own
+// time, before or after the overdue tick is noticed. It wakes the loop no more.
+const wakeGrace = 100 * time.Millisecond
+
+// setTick sets the deadline of the next tick.
+func (m *machine) setTick() { m.timers.set(tickAt, m.schedule.Next()) }
+
+// recentlyCounted reports whether missed ticks have just been counted.
+func (m *machine) recentlyCounted(now time.Time) bool {
+	return !m.missedCountedAt.IsZero() && now.Sub(m.missedCountedAt) < wakeGrace
+}
+
+func (m *machine) countMissed(now time.Time, n int64) {
+	m.missedCountedAt = now
+	m.d.counters.countMissed(n)
+}
+
+// endIteration counts the ticks that an iteration ran over, and logs an
+// overrun.
+func (m *machine) endIteration(e event) {
+	m.timers.clear(iterationTimeoutAt)
+	m.endSchedule()
+	pacing := &m.d.set.pacing
+	switch {
+	case pacing.Overran(e.took):
+		m.d.counters.countOverrun()
+		m.d.alert(subjectAlert, fmt.Sprintf("Run Loop Taking Too Long. Duration: %s Interval: %s", round(e.took), pacing.Interval))
+	case pacing.NearLimit(e.took):
+		m.d.Logf("Warning: Run Loop Near Max Allowed Duration. Duration: %s Interval: %s", round(e.took), pacing.Interval)
+	}
+}
+
+// endSchedule tells the schedule that an iteration has ended, or was abandoned,
+// and counts the ticks that it ran over.
+func (m *machine) endSchedule() {
+	now := m.d.host.Clock.Now()
+	if missed := m.schedule.End(now); missed > 0 {
+		m.countMissed(now, missed)
+	}
+}
+
+// round keeps three decimals of a second, or what is left of a shorter time.
+func round(d time.Duration) time.Duration {
+	if d >= time.Second {
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(time.Microsecond)
+}

@@ -1,0 +1,237 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/core/host"
+	"github.com/evertick/evertick/forker/reexec"
+)
+
+func (m *machine) decideStop(e event) {
+	m.ending.decide(plan{cause: e.cause})
+	m.jobs.repeat(false)
+	m.timers.clearAllBut(leaseAt)
+	m.trial.abort()
+}
+
+// onStopEarly stops a daemon that has not executed yet: there is nothing to
+// finish, so what runs is told to give up.
+func (m *machine) onStopEarly(e event) state {
+	m.decideStop(e)
+	m.d.Logf("Shutting Down: %s, before the start was complete", e.cause)
+	m.setTimeout(timeUpAt, m.d.set.shutdownTimeout)
+	m.jobs.interrupt(errors.New(e.cause))
+	return stateDraining
+}
+
+func (m *machine) onStopStandby(e event) state {
+	if m.jobs.running {
+		return m.onStopEarly(e)
+	}
+	return m.onStopIdle(e)
+}
+
+func (m *machine) onStopIdle(e event) state {
+	m.decideStop(e)
+	m.d.Logf("Shutting Down: %s", e.cause)
+	return m.tearDown()
+}
+
+func (m *machine) onStopBusy(e event) state {
+	m.decideStop(e)
+	m.d.Logf("Shutting Down: %s. Waiting up to %s for Execute #%d to finish", e.cause, m.d.set.shutdownTimeout, m.d.Iteration())
+	m.setTimeout(timeUpAt, m.d.set.shutdownTimeout)
+	return stateDraining
+}
+
+// onStopAgain: a stop during a restart makes an end of the restart; a second
+// one forces; a third one waits for nothing.
+func (m *machine) onStopAgain(e event) state {
+	if m.ending.plan.restart {
+		m.ending.stopInstead(e.cause)
+		m.d.Logf("Shutting Down: %s, instead of restarting", e.cause)
+		if m.state == stateTearingDown {
+			m.ending.final.Store(true)
+			m.d.notify("STOPPING=1")
+		}
+		return m.state
+	}
+	if e.signal == nil { // the daemon's own Stop: only people grow impatient
+		return m.state
+	}
+	if m.ending.forced || m.state == stateTearingDown {
+		m.ending.forced = true
+		m.d.Logf("Forced: %s once more: leaving at once", e.cause)
+		return m.exit(1)
+	}
+	m.ending.fail(false)
+	m.force(e.cause + " once more")
+	m.setTimeout(timeUpAt, grace)
+	return stateDraining
+}
+
+// onDrained: what the daemon waited for has returned.
+func (m *machine) onDrained(e event) state {
+	m.timers.clear(timeUpAt)
+	if e.kind == executed {
+		m.endIteration(e)
+		if e.err != nil && !m.ending.forced {
+			m.d.alert(subjectAlert, fmt.Sprintf("Error: Execute #%d: %s", m.d.Iteration(), describe(e.err)))
+		}
+	}
+	return m.afterDraining()
+}
+
+// onDrainedLease: a stop came while the lock was being asked for.
+func (m *machine) onDrainedLease(e event) state {
+	if e.err == nil {
+		m.keepLease()
+	}
+	return m.onDrained(e)
+}
+
+func (m *machine) afterDraining() state {
+	if plan := m.ending.plan; plan.restart && plan.trial {
+		m.jobs.renewContext()
+		m.ending.forced = false
+		m.startTrial(plan.cause)
+		return stateRestarting
+	}
+	return m.tearDown()
+}
+
+// onDrainTimeout: what runs has not returned in time. First it is told; if it
+// ignores that, it is abandoned.
+func (m *machine) onDrainTimeout(event) state {
+	if !m.ending.forced {
+		m.ending.fail(false)
+		m.force(fmt.Sprintf("not finished within %s", m.d.set.shutdownTimeout))
+		m.setTimeout(timeUpAt, grace)
+		return stateDraining
+	}
+	if m.ending.plan.restart {
+		m.d.Logf("Error: Execute #%d does not return: it is left behind", m.d.Iteration())
+		m.jobs.abandon()
+		m.endSchedule()
+		return m.afterDraining()
+	}
+	m.d.Logf("Error: what was running does not return: leaving without teardown")
+	m.jobs.abandon()
+	m.ending.fail(true)
+	return m.tearDown()
+}
+
+// tearDown starts teardown, whatever the plan is.
+func (m *machine) tearDown() state {
+	m.timers.clearAll()
+	m.setTimeout(timeUpAt, m.d.set.shutdownTimeout)
+	plan := m.ending.plan
+	h := HookInfo{Hook: HookShutdown, Iteration: m.d.Iteration(), Cause: plan.cause}
+	state := "STOPPING=1"
+	if plan.restart {
+		h.Hook, state = HookRestart, "RELOADING=1"
+	}
+	m.d.notify(state)
+	ctx, cancel := context.WithCancel(context.Background())
+	m.ending.endTeardown = cancel
+	m.ending.forced = false
+	m.ending.final.Store(!plan.restart)
+	m.jobs.start(tornDown, ctx, func(ctx context.Context) error {
+		if !plan.bare {
+			m.handlers.drain(ctx)
+			m.d.tell(ctx, h)
+			m.d.tearDown(ctx)
+		}
+		if m.ending.final.Load() {
+			m.d.alerts.flush(ctx)
+		}
+		return nil
+	})
+	return stateTearingDown
+}
+
+func (m *machine) onTornDown(event) state { return m.conclude() }
+
+// onTeardownTimeout: as with draining, teardown is told first, and abandoned if
+// it ignores that.
+func (m *machine) onTeardownTimeout(event) state {
+	if !m.ending.plan.restart {
+		m.ending.fail(false)
+	}
+	if !m.ending.forced {
+		m.force(fmt.Sprintf("teardown not finished within %s", m.d.set.shutdownTimeout))
+		m.ending.endTeardown()
+		m.setTimeout(timeUpAt, grace)
+		return stateTearingDown
+	}
+	m.d.Logf("Error: teardown does not return: it is left behind")
+	m.jobs.abandon()
+	return m.conclude()
+}
+
+// conclude carries out the plan, now that teardown is over.
+func (m *machine) conclude() state {
+	m.timers.clear(timeUpAt)
+	m.ending.endTeardown()
+	m.jobs.cancel(context.Canceled)
+	if m.ending.plan.restart {
+		return m.replace()
+	}
+	return m.exit(m.ending.plan.code)
+}
+
+// exit is the end of the process: what we hold is given back, and the last
+// line of the log says the exit status.
+func (m *machine) exit(code int) state {
+	m.timers.clearAll()
+	if m.state == stateChecking || m.state == stateStandby { // no teardown has seen to it
+		m.d.alerts.flush(context.Background())
+	}
+	m.inheritTheRest()
+	m.lease.stop()
+	m.lease.release()
+	m.removePIDFile()
+	if m.d.log.Opened() {
+		m.d.log.Retry() // so that the last line is the last one in the file, too
+		m.d.Logf("Shutdown Complete. Uptime: %s Iterations: %d Exit status: %d", m.d.uptime(), m.d.Iteration(), code)
+		m.d.log.Close()
+	}
+	// To a process that waits for the start, a daemon that was stopped before
+	// it was ready has failed.
+	m.d.reportStart(reexec.Report{Code: max(code, 1), Message: m.d.name + ": ended before it was ready: " + m.ending.plan.cause})
+	m.ending.code = code
+	m.d.observe(host.Observation{Kind: host.Exiting, Code: code})
+	return stateEnded
+}
+
+// inheritTheRest takes over what the program before has handed over and this
+// one has not come to use, so that it is given back with the rest.
+func (m *machine) inheritTheRest() {
+	if m.inherited == nil {
+		return
+	}
+	if m.inherited.PIDFile != nil {
+		if err := m.lockPIDFile(); err != nil {
+			m.d.Logf("Error: %v", err)
+		}
+	}
+	if m.inherited.Lease != nil && m.lease == nil && m.d.set.lock != nil {
+		ctx, cancel := clockwork.WithTimeout(context.Background(), m.d.host.Clock, releaseTimeout)
+		defer cancel()
+		lease, err := m.d.acquire(ctx, m.inherited)
+		if err != nil {
+			m.d.Logf("Error: the lock was not given back: %v", err)
+			return
+		}
+		m.lease = newLeaseRenewer(lease, 0, m.d.host.Clock, m.d.Logf)
+	}
+}
+
+func (m *machine) removePIDFile() {
+	if err := m.pid.remove(); err != nil {
+		m.d.Logf("Error: %v", err)
+	}
+}

@@ -1,0 +1,47 @@
+package core
+
+import (
+	"context"
+	"time"
+
+	"github.com/evertick/evertick/clockwork"
+)
+
+// trialTimeout is how long the next program may take to check its environment.
+const trialTimeout = 5 * time.Second
+
+// trial finds out, in a child, whether the next program would start. The loop
+// goes on meanwhile.
+type trial struct {
+	running bool
+	cancel  context.CancelFunc // nil before the first one
+}
+
+// start begins a trial, unless one is running. Its outcome is posted as
+// trialPassed or trialRefused, with the cause.
+func (t *trial) start(clock clockwork.Clock, cause string, try func(context.Context) error, post func(event)) {
+	if t.running {
+		return
+	}
+	t.running = true
+	ctx, cancel := clockwork.WithTimeout(context.Background(), clock, trialTimeout)
+	t.cancel = cancel
+	go func() {
+		defer cancel()
+		if err := try(ctx); err != nil {
+			post(event{kind: trialRefused, err: err, cause: cause})
+			return
+		}
+		post(event{kind: trialPassed, cause: cause})
+	}()
+}
+
+// returned notes that the outcome has come.
+func (t *trial) returned() { t.running = false }
+
+// abort ends a trial that is running; its outcome is a refusal.
+func (t *trial) abort() {
+	if t.cancel != nil {
+		t.cancel()
+	}
+}

@@ -1,0 +1,78 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// checkEnvironment gathers every environment error, so that people need not fix
+// one to be told the next.
+func (d *Daemon) checkEnvironment(ctx context.Context) error {
+	errs := []error{d.refused, d.set.contradictions()}
+	if d.cmd.pidFile != "" && d.inherited == nil {
+		if err := d.host.PIDFiles.Check(d.Path(d.cmd.pidFile)); err != nil {
+			errs = append(errs, fmt.Errorf("PID file: %w", err))
+		}
+	}
+	if path := d.logPath(); path != "" {
+		if err := d.host.Files.Check(path); err != nil {
+			errs = append(errs, fmt.Errorf("log file: %w", err))
+		}
+	}
+	if d.set.lock != nil {
+		errs = append(errs, d.set.lock.Check())
+	}
+	if d.set.alerts != nil {
+		errs = append(errs, d.set.alerts.Check())
+	}
+	for _, p := range d.set.plugins {
+		if err := recovered(func() error { return p.Check(ctx, d) }); err != nil {
+			errs = append(errs, fmt.Errorf("plugin %s: %w", p.Name(), err))
+		}
+	}
+	for _, f := range d.set.checks {
+		errs = append(errs, recovered(func() error { return f(ctx, d) }))
+	}
+	return errors.Join(errs...)
+}
+
+// contradictions returns the options that cannot go together.
+func (s *declaration) contradictions() error {
+	var errs []error
+	bad := func(is bool, text string) {
+		if is {
+			errs = append(errs, errors.New(text))
+		}
+	}
+	p := &s.pacing
+	never := p.Interval == 0 && !p.FixedDelay
+	shift := max(p.Spread, p.Jitter)
+	bad(s.execute == nil, "nothing to execute: declare core.Execute")
+	bad(s.every && p.FixedDelay, "core.Every and core.FixedDelay contradict each other: keep one of them")
+	bad(p.FixedDelay && p.Missed != Coalesce, "core.FixedDelay has no grid, so no tick is missed: drop core.MissedTicks or use core.Every")
+	bad(p.FixedDelay && p.First == AlignedToClock, "core.FixedDelay has no grid to align: drop core.AlignedToClock or use core.Every")
+	bad(p.FixedDelay && shift > 0, "core.FixedDelay has no grid to jitter: drop core.Spread and core.Jitter, or use core.Every")
+	bad(never && p.First != Immediately, "interval 0 has no first tick to wait for: drop core.FirstTick or set an interval")
+	bad(never && shift > 0, "interval 0 leaves no room for jitter: drop core.Spread and core.Jitter, or set an interval")
+	bad(p.Interval > 0 && shift >= p.Interval,
+		fmt.Sprintf("jitter %s must be less than the interval %s", shift, p.Interval))
+	bad(s.standby && s.lock == nil, "core.Standby waits for a lock, but there is none: declare core.WithLock")
+	bad(s.alerts != nil && len(s.recipients) == 0, "alerts have no recipient: name at least one in core.WithAlerts")
+	seen := map[string]bool{}
+	for _, p := range s.plugins {
+		bad(seen[p.Name()], fmt.Sprintf("plugin %s is declared twice: drop one", p.Name()))
+		seen[p.Name()] = true
+	}
+	return errors.Join(errs...)
+}
+
+// problems lists joined errors one a line.
+func problems(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) == 1 {
+		return lines[0]
+	}
+	return fmt.Sprintf("%d problems:\n  %s", len(lines), strings.Join(lines, "\n  "))
+}

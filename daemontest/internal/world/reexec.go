@@ -1,0 +1,136 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/evertick/evertick/daemontest/internal/timeline"
+	"github.com/evertick/evertick/forker/reexec"
+)
+
+// executable is the path of every process's program.
+const executable = "/usr/sbin/daemon"
+
+// trialTakes is how long a trial of the next program takes.
+const trialTakes = 20 * time.Millisecond
+
+// starter starts processes for a generation.
+type starter struct {
+	g       *Generation
+	program *Program
+	spawn   func(args []string, origin reexec.Origin) *Process
+}
+
+// Launch starts a detached process and waits for its report.
+func (s starter) Launch(ctx context.Context, program reexec.Program) (reexec.Report, error) {
+	if !s.g.alive() {
+		return reexec.Report{}, errGone
+	}
+	child := s.spawn(program.Args, reexec.Origin{Kind: reexec.Detached, State: program.State})
+	s.g.process.mu.Lock()
+	s.g.process.launched = child
+	s.g.process.mu.Unlock()
+	select {
+	case r := <-child.reports:
+		s.g.arrive()
+		return r, nil
+	case <-child.ended:
+	case <-ctx.Done():
+		return reexec.Report{}, context.Cause(ctx)
+	case <-s.g.gone:
+		return reexec.Report{}, errGone
+	}
+	s.g.arrive()
+	select {
+	case r := <-child.reports: // and then it ended
+		return r, nil
+	default:
+		return reexec.Report{}, fmt.Errorf("reexec: PID %d ended without a report: %s", child.pid, child.How())
+	}
+}
+
+// Try plays the trial of the program as the scenario has it at this moment.
+func (s starter) Try(ctx context.Context, program reexec.Program) error {
+	if err := s.g.wait(ctx, laneArrival, trialTakes); err != nil {
+		return fmt.Errorf("reexec: try %s: %w", program.Path, err)
+	}
+	hung := func() error {
+		s.g.arrive()
+		return fmt.Errorf("reexec: try %s: it hung: %w", program.Path, context.Cause(ctx))
+	}
+	switch state := s.program.now(); {
+	case state.broken != nil:
+		return state.broken
+	case state.hangs:
+		select {
+		case <-ctx.Done():
+			return hung()
+		case <-s.g.gone:
+			return errGone
+		}
+	}
+	child := s.spawn(program.Args, reexec.Origin{Kind: reexec.Trial})
+	select {
+	case <-child.ended:
+	case <-ctx.Done():
+		child.die(syscall.SIGKILL)
+		return hung()
+	case <-s.g.gone:
+		child.die(syscall.SIGKILL)
+		return errGone
+	}
+	s.g.arrive()
+	select {
+	case r := <-child.reports:
+		if r.Running {
+			return nil
+		}
+		return errors.New(r.Message)
+	default:
+		return fmt.Errorf("reexec: try %s: it ended without a report: %s", program.Path, child.How())
+	}
+}
+
+// self is what a generation does with its own process.
+type self struct {
+	g       *Generation
+	program *Program
+}
+
+// Report tells the process that waits in Launch or Try.
+func (s self) Report(r reexec.Report) error {
+	p := s.g.process
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	awaited := s.g.origin.Kind == reexec.Detached || s.g.origin.Kind == reexec.Trial
+	if awaited && !p.reported && !p.over {
+		p.reported = true
+		r.PID = p.pid
+		p.reports <- r
+	}
+	return nil
+}
+
+// Settle does nothing: a world has no working directory.
+func (s self) Settle() error { return nil }
+
+// Exec arranges for the next generation.
+func (s self) Exec(program reexec.Program) error {
+	if !s.g.alive() {
+		return nil
+	}
+	if s.program.now().gone {
+		return fmt.Errorf("reexec: exec %s: %w", program.Path, syscall.ENOENT)
+	}
+	p := s.g.process
+	p.mu.Lock()
+	p.next = &reexec.Origin{Kind: reexec.Restarted, State: program.State}
+	p.mu.Unlock()
+	p.signals.exec()
+	s.g.end()
+	p.record.Add(timeline.Exec, "")
+	return nil
+}

@@ -1,0 +1,100 @@
+package world
+
+import (
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+// quantum is the grain of the world's time: daemons see only whole quanta. The
+// nanoseconds within one are lanes: each process, and each step, wakes in lanes
+// of its own, so that what happens at one instant happens in an order that the
+// seed alone decides.
+const (
+	quantum    = time.Microsecond
+	laneWidth  = 20 // nanoseconds: the lanes of one process or step
+	laneBlocks = int(quantum) / laneWidth
+)
+
+// The lanes of a process, within its block.
+const (
+	laneSignal  = iota // signals are delivered
+	laneLoop           // the loop wakes, generations begin
+	laneResumed        // what a stop has held up goes on
+	laneExecute        // an Execute that is not scripted begins
+	laneScript         // a scripted one ends
+	laneArrival        // what another process has done arrives
+	laneMail           // the mail server answers
+	laneLock           // the lock store answers
+	laneHandler        // handlers of signals begin
+	laneTimers         // all other timers take turns at the lanes from here on
+	laneStep    = laneWidth - 1
+)
+
+// worldTime is the time of a world: that of the bubble, in quanta and lanes.
+// It is safe for concurrent use.
+type worldTime struct {
+	start     time.Time    // of the bubble
+	blocks    []int        // of lanes, in the seed's order
+	over      atomic.Int64 // when the scenario was over; 0 until then
+	abandoned atomic.Bool  // the scenario hangs: nothing has an effect any more
+}
+
+func newTime(seed uint64) *worldTime {
+	return &worldTime{
+		start:  time.Now(),
+		blocks: rand.New(rand.NewPCG(seed, 0x5eed)).Perm(laneBlocks),
+	}
+}
+
+// processBlock is the block of lanes of the n-th process, stepBlock of the n-th
+// step. Processes take them from one end, steps from the other.
+func (t *worldTime) processBlock(n int) int { return t.blocks[n%len(t.blocks)] }
+func (t *worldTime) stepBlock(n int) int    { return t.blocks[len(t.blocks)-1-n%len(t.blocks)] }
+
+// lane is the place of a lane within a quantum.
+func lane(block, sub int) time.Duration { return time.Duration(block*laneWidth + sub) }
+
+// exact is the time since the start of the bubble, with its lane.
+func (t *worldTime) exact() time.Duration { return time.Since(t.start) }
+
+// now is the time since the scenario's start, in whole quanta; when it is over,
+// that of its end.
+func (t *worldTime) now() time.Duration {
+	if over := t.over.Load(); over != 0 {
+		return time.Duration(over)
+	}
+	return t.exact().Truncate(quantum)
+}
+
+// until is how long it is until a lane comes, d from now; never no time at all.
+func (t *worldTime) until(block, sub int, d time.Duration) time.Duration {
+	now := t.exact()
+	at := (now.Truncate(quantum) + d).Truncate(quantum) + lane(block, sub)
+	if at <= now {
+		at += quantum
+	}
+	return at - now
+}
+
+// within is how long it is until a lane of the quantum d from now, as it is
+// counted from this quantum; 0 or less when that has passed.
+func (t *worldTime) within(block, sub int, d time.Duration) time.Duration {
+	now := t.exact()
+	return now.Truncate(quantum) + d + lane(block, sub) - now
+}
+
+// sleepUntilLane waits for the next time that a lane comes. What was woken by
+// something else does so first, so that the two do not act at one instant.
+func (t *worldTime) sleepUntilLane(block, sub int) { sleep(t.until(block, sub, 0)) }
+
+// sleepWithinQuantum waits for a lane of the present quantum, if it has not
+// passed yet.
+func (t *worldTime) sleepWithinQuantum(block, sub int) { sleep(t.within(block, sub, 0)) }
+
+// sleep and after are those of the bubble.
+func sleep(d time.Duration)             { time.Sleep(d) }
+func after(d time.Duration) *time.Timer { return time.NewTimer(d) }
+
+// end stops the world's time.
+func (t *worldTime) end() { t.over.Store(int64(t.now())) }

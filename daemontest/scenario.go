@@ -1,0 +1,128 @@
+package daemontest
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/core/host"
+	"github.com/evertick/evertick/daemontest/internal/world"
+)
+
+// Scenario is the life of a daemon, as a test declares it.
+type Scenario struct {
+	// Args is the command line, split at spaces.
+	Args string
+
+	// Execute says how Execute behaves. The zero value is the daemon's own.
+	Execute Script
+
+	// Steps are what happens to the daemon, and to its world.
+	Steps Steps
+
+	// Want is what must be true in the end. All that is not is reported
+	// together.
+	Want Want
+
+	// Files are there when the scenario starts: contents by path. A relative
+	// path is in Dir.
+	Files map[string]string
+
+	// Deny makes paths unusable for log and PID files, with the given error.
+	Deny map[string]error
+
+	// Held are the URLs of locks that a process of another machine holds when
+	// the scenario starts: see FreeLock.
+	Held []string
+
+	// Options are added after all the others.
+	Options []core.Option
+
+	// Supervised lets the daemon find a supervisor, such as systemd.
+	Supervised bool
+
+	// Start is the wall-clock time at which the scenario starts. The zero
+	// value means the start of the year 2026, UTC.
+	Start time.Time
+
+	// Limit ends a scenario that does not end by itself, after this much of
+	// the world's time. Zero means an hour after the last timed step.
+	Limit time.Duration
+
+	// Seed chooses the order of what happens at one instant. Zero means the
+	// flag -daemontest.seed, whose default is 1.
+	Seed uint64
+
+	// Orders plays the scenario this many times, each with a seed, and so an
+	// order, of its own. Zero means once.
+	Orders int
+}
+
+// limit returns how much of the world's time the scenario may take.
+func (s *Scenario) limit() time.Duration {
+	if s.Limit > 0 {
+		return s.Limit
+	}
+	var last time.Duration
+	for _, step := range s.Steps {
+		last = max(last, step.at)
+	}
+	return last + time.Hour
+}
+
+// play plays the scenario once.
+func (s *Scenario) play(t *testing.T, declare NewFunc, seed uint64) *Result {
+	r := &Result{Seed: seed}
+	w, died, hung := world.Play(t, s.config(declare, seed))
+	r.world, r.died, r.hung = &World{w}, died, hung
+	return r
+}
+
+// config returns the scenario as a world has it.
+func (s *Scenario) config(declare NewFunc, seed uint64) world.Config {
+	c := world.Config{
+		Declare:    declare,
+		Extend:     s.extend,
+		Args:       strings.Fields(s.Args),
+		Steps:      func(w *world.World) []world.Step { return s.Steps.on(&World{w}) },
+		Prepare:    s.prepare,
+		OwnExecute: s.Execute.ownExecute(),
+		Supervised: s.Supervised,
+		WallStart:  s.Start,
+		Limit:      s.limit(),
+		Watchdog:   *watchdogFlag,
+		Seed:       seed,
+	}
+	if s.Start.IsZero() {
+		c.WallStart = defaultWallStart()
+	}
+	return c
+}
+
+// prepare makes the world what the scenario says it is at its start.
+func (s *Scenario) prepare(w *world.World) {
+	for name, content := range s.Files {
+		w.Machine.Files.Write(name, content)
+	}
+	for name, err := range s.Deny {
+		w.Machine.Files.Deny(name, err)
+	}
+	for _, url := range s.Held {
+		w.Locks.Steal(url, otherHolder(), 0)
+	}
+}
+
+// extend returns what the scenario adds to the declaration of a generation.
+func (s *Scenario) extend(g *world.Generation, hooks *host.Hooks) []core.Option {
+	switch script := s.Execute; {
+	case script.base.kind != actDeclared:
+		own := core.Execute(func(context.Context, *core.Daemon) error { return nil }) // where the daemon declares none
+		hooks.Execute = func(host.Execute) host.Execute { return script.play(g, nil) }
+		return append([]core.Option{own}, s.Options...)
+	case len(script.rules) > 0:
+		hooks.Execute = func(declared host.Execute) host.Execute { return script.play(g, declared) }
+	}
+	return s.Options
+}

@@ -1,0 +1,108 @@
+package pidfile
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strconv"
+)
+
+// Files is what a daemon needs of PID files. It is safe for concurrent use.
+type Files interface {
+	// Check reports whether path could be locked, as far as can be told
+	// without touching anything. Whether it is locked at the moment is no
+	// matter.
+	Check(path string) error
+
+	// Lock writes this process's number to path: at once and whole, or not at
+	// all. It is refused with a *LockedError while another living process, or
+	// this one, has locked the file. A file that a dead process left is taken
+	// over.
+	Lock(path string) (File, error)
+
+	// Inherit takes over the lock that this process's former program passed
+	// on; handoff is what its File.Handoff returned.
+	Inherit(path, handoff string) (File, error)
+
+	// Find returns the living process that has locked the PID file. The number
+	// in the file proves nothing; only the lock does. A missing file, or a
+	// number without a living lock behind it, matches ErrNotRunning; an empty
+	// file, or garbage in it, is an error that says so.
+	Find(path string) (Process, error)
+}
+
+// File is a PID file that this process has locked.
+type File interface {
+	// Restore writes the file again where somebody removed or changed it, and
+	// reports whether it had to. A file that somebody put in its place is left
+	// alone and is an error, and so is a Restore after Remove.
+	Restore() (bool, error)
+
+	// Handoff prepares the lock for the next program of this process, which
+	// hands the string to Inherit. The file must stay open across the exec; it
+	// is nil where there is none.
+	Handoff() (string, *os.File, error)
+
+	// Remove deletes the file, if it is still ours, and gives up the lock. A
+	// second Remove does nothing.
+	Remove() error
+}
+
+// Process is another process, which keeps its identity: a later process under
+// the same number is never mistaken for it. It is safe for concurrent use.
+type Process interface {
+	// PID returns its number.
+	PID() int
+
+	// Signal sends sig. os.ErrProcessDone says that the process has ended.
+	Signal(sig os.Signal) error
+
+	// Wait blocks until the process has ended, or ctx is done, whose cause it
+	// then returns.
+	Wait(ctx context.Context) error
+}
+
+// Replies carries a daemon's reply to the process that has signalled it, which
+// a signal alone cannot. It is safe for concurrent use.
+type Replies interface {
+	// Listen prepares for replies of the daemon that has locked pidFile. Call
+	// it before the signal is sent. Only one process at a time may listen.
+	Listen(pidFile string) (Reply, error)
+
+	// Give replies to the process that listens beside pidFile. Where none
+	// does, or the reply cannot be delivered at once, it does nothing. A text
+	// of more than 32 KiB is cut.
+	Give(pidFile, text string)
+}
+
+// Reply is a reply that is waited for.
+type Reply interface {
+	// Wait blocks until a reply has come, or ctx is done, whose cause the
+	// error then wraps.
+	Wait(ctx context.Context) (string, error)
+
+	// Close ends the listening and leaves nothing behind.
+	Close() error
+}
+
+// ErrNotRunning says that no living process has locked a PID file.
+var ErrNotRunning = errors.New("no daemon is running")
+
+// LockedError says which living process has locked a PID file.
+type LockedError struct {
+	// Path is the PID file; absolute.
+	Path string
+
+	// PID is the number in it; 0 if it could not be read.
+	PID int
+}
+
+// Error names the file and the process, and says what to do.
+func (e *LockedError) Error() string {
+	owner := "a running process"
+	if e.PID != 0 {
+		owner = "the running process " + strconv.Itoa(e.PID)
+	}
+	return "PID file " + e.Path + " belongs to " + owner +
+		"; stop that one first, or give this one a file of its own"
+}

@@ -1,0 +1,101 @@
+package reexec
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/evertick/evertick/forker/signals"
+)
+
+// Exec replaces this process's program by p: same PID, same parent, same
+// standard streams, and p.Files under the same descriptors. It returns only
+// when that fails, and then everything is as it was: working directory,
+// environment, and the descriptors' close-on-exec flags. Call Quiesce of
+// package signals first, and Listen again after a failure. On Linux, children
+// that asked to die with their parent (Pdeathsig) die, because the thread that
+// started them does.
+func (o *OS) Exec(p Program) error {
+	return wrap("exec "+p.Path, execute(p))
+}
+
+func execute(p Program) error {
+	info := startInfo{
+		Kind: Restarted.String(), Dir: p.Dir, PID: os.Getpid(), Ignored: signals.System().Ignored(),
+	}
+	state, err := info.putState(p.State)
+	if err != nil {
+		return err
+	}
+	files := p.Files
+	if state != nil {
+		defer state.Close()
+		info.StateFile = int(state.Fd())
+		files = append(files[:len(files):len(files)], state)
+	}
+	env, err := info.environment()
+	if err != nil {
+		return err
+	}
+	back, err := changeDir(startDir(p.Dir))
+	if err != nil {
+		return err
+	}
+	defer back()
+
+	// No child may be started while the files are open to be inherited.
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
+	defer runtime.KeepAlive(p.Files)
+	restore, err := makeInheritable(files)
+	defer restore()
+	if err != nil {
+		return err
+	}
+	return explain(p.Path, syscall.Exec(p.Path, append([]string{p.Path}, p.Args...), env))
+}
+
+// changeDir changes the working directory and returns the way back.
+func changeDir(dir string) (back func(), err error) {
+	here, openErr := os.Open(".")
+	path, _ := os.Getwd()
+	if err := os.Chdir(dir); err != nil {
+		if openErr == nil {
+			here.Close()
+		}
+		return nil, err
+	}
+	return func() {
+		if openErr != nil {
+			_ = os.Chdir(path)
+			return
+		}
+		_ = here.Chdir()
+		here.Close()
+	}, nil
+}
+
+// makeInheritable lets the next program have files; restore takes that back.
+func makeInheritable(files []*os.File) (restore func(), err error) {
+	var changed []int
+	restore = func() {
+		for _, fd := range changed {
+			unix.CloseOnExec(fd)
+		}
+	}
+	for _, f := range files {
+		fd := int(f.Fd())
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if err == nil && flags&unix.FD_CLOEXEC != 0 {
+			_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFD, flags&^unix.FD_CLOEXEC)
+			changed = append(changed, fd)
+		}
+		if err != nil {
+			return restore, fmt.Errorf("pass on %s: %w", f.Name(), err)
+		}
+	}
+	return restore, nil
+}

@@ -1,0 +1,31 @@
+package reexec
+
+import (
+	"math"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// trialAttr gives a tried child a process group of its own, and a death with
+// the thread that started it.
+func trialAttr() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// anonymousFile returns a file without a name, in memory.
+func anonymousFile() (*os.File, error) {
+	fd, err := unix.MemfdCreate("evertick", unix.MFD_CLOEXEC)
+	if err != nil {
+		return unlinkedFile()
+	}
+	return os.NewFile(uintptr(fd), "memfd"), nil
+}
+
+// closeOnExec marks every descriptor beyond the standard streams close-on-exec,
+// those that Go did not open included. A kernel without close_range(2), before
+// 5.11, leaves them as they are.
+func closeOnExec() {
+	_ = unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+}

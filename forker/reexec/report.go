@@ -1,0 +1,73 @@
+package reexec
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// reporter is the started process's side of Launch and Try.
+type reporter struct {
+	detached bool
+
+	mu          sync.Mutex
+	pipe        *os.File // nil where no process waits, or after the report
+	brokenPipes chan os.Signal
+}
+
+// Report tells the process that waits in Launch or Try how the start went;
+// where none waits, or none waits any more, it does nothing. A Detached process
+// that reports Running loses its standard error to /dev/null with it. Only the
+// first Report counts.
+func (o *OS) Report(r Report) error {
+	r.PID = o.self.info.PID
+	return wrap("report", o.self.reporter.report(r))
+}
+
+func (r *reporter) report(report Report) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pipe == nil {
+		return nil
+	}
+	line, err := json.Marshal(report)
+	if err != nil {
+		return err
+	}
+	if r.detached && report.Running {
+		// This comes before the report that lets the launcher go: what is
+		// written to standard error in between must not meet a closed pipe.
+		if err := redirectToNull(unix.Stderr); err != nil {
+			return fmt.Errorf("turn standard error to /dev/null: %w", err)
+		}
+	}
+	_, err = r.pipe.Write(append(line, '\n'))
+	r.pipe.Close()
+	r.pipe = nil
+	if r.brokenPipes != nil && report.Running {
+		signal.Stop(r.brokenPipes)
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
+	return err
+}
+
+// redirectToNull makes descriptor fd lead to /dev/null.
+func redirectToNull(fd int) error {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	if err := unix.Dup2(int(null.Fd()), fd); err != nil {
+		return fmt.Errorf("dup2: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,190 @@
+package reexec
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/evertick/evertick/forker/signals"
+)
+
+// startVariable is the environment variable that carries a startInfo. It is
+// read once and removed, so that no child inherits it.
+const startVariable = "EVERTICK_START"
+
+// maxInlineState is the longest state, in bytes, that travels in the
+// environment itself. Linux takes 128 KiB for one variable, base64 included;
+// longer states travel in an unlinked file.
+const maxInlineState = 32 << 10
+
+// startInfo is what one program tells the next one, as JSON.
+type startInfo struct {
+	Kind string `json:"kind"`
+	Dir  string `json:"dir"`
+
+	// PID is the process that a restarted program must find itself in. What
+	// was written for another one was inherited by mistake.
+	PID int `json:"pid,omitempty"`
+
+	// Report is the descriptor of the pipe for the report of a detached or
+	// tried process, and Pipe that pipe's inode: a process that finds another
+	// file there has inherited the variable by mistake.
+	Report int    `json:"report,omitempty"`
+	Pipe   uint64 `json:"pipe,omitempty"`
+
+	// State is the state itself, or StateFile the descriptor that holds it.
+	State     []byte `json:"state,omitempty"`
+	StateFile int    `json:"state_file,omitempty"`
+
+	// Ignored are the signals that the former program ignored while it was
+	// replaced.
+	Ignored []syscall.Signal `json:"ignored,omitempty"`
+}
+
+// inheritance is what a process finds of its origin when it starts.
+type inheritance struct {
+	origin      Origin
+	report      *os.File
+	brokenPipes chan os.Signal
+}
+
+// inherited is looked up while the package starts, because a restarted program
+// must subscribe to its signals as early as it can. In a process without the
+// variable nothing happens.
+var inherited = inherit()
+
+func inherit() inheritance {
+	text, found := os.LookupEnv(startVariable)
+	if !found {
+		return inheritance{}
+	}
+	_ = os.Unsetenv(startVariable)
+	var s startInfo
+	if json.Unmarshal([]byte(text), &s) != nil {
+		return inheritance{}
+	}
+	in, ok := s.accept()
+	if !ok {
+		return inheritance{}
+	}
+	if state, err := s.readState(); err == nil {
+		in.origin.State = state
+	}
+	switch in.origin.Kind {
+	case Restarted:
+		signals.System().SubscribeEarly(s.Ignored)
+	case Detached:
+		// The launcher may die before the report. Then a write to standard
+		// error must fail, not kill: Notify, unlike Ignore, is not inherited.
+		in.brokenPipes = make(chan os.Signal, 1)
+		signal.Notify(in.brokenPipes, syscall.SIGPIPE)
+	case Fresh, Trial:
+	}
+	return in
+}
+
+// accept checks that the information was written for this very process.
+func (s startInfo) accept() (inheritance, bool) {
+	in := inheritance{origin: Origin{Dir: s.Dir}}
+	switch s.Kind {
+	case Restarted.String():
+		in.origin.Kind = Restarted
+		return in, s.PID == os.Getpid()
+	case Detached.String():
+		in.origin.Kind = Detached
+	case Trial.String():
+		in.origin.Kind = Trial
+	default:
+		return in, false
+	}
+	if inode, err := pipeInode(s.Report); err != nil || inode != s.Pipe {
+		return in, false
+	}
+	unix.CloseOnExec(s.Report)
+	in.report = os.NewFile(uintptr(s.Report), "report")
+	return in, true
+}
+
+// readState returns the state, however it travelled.
+func (s startInfo) readState() ([]byte, error) {
+	if s.StateFile == 0 {
+		return s.State, nil
+	}
+	unix.CloseOnExec(s.StateFile)
+	f := os.NewFile(uintptr(s.StateFile), "state")
+	if f == nil {
+		return nil, errors.New("no state file")
+	}
+	defer f.Close()
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(f)
+}
+
+// putState puts state into s. A state that is too long for the environment
+// goes to an unlinked file, which is returned; its descriptor is the caller's
+// to pass on and to note in s.
+func (s *startInfo) putState(state []byte) (*os.File, error) {
+	if len(state) <= maxInlineState {
+		s.State = state
+		return nil, nil
+	}
+	f, err := anonymousFile()
+	if err != nil {
+		return nil, fmt.Errorf("hand over %d bytes of state: %w", len(state), err)
+	}
+	if _, err := f.Write(state); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("hand over %d bytes of state: %w", len(state), err)
+	}
+	return f, nil
+}
+
+// environment returns this process's environment with s in it.
+func (s startInfo) environment() ([]string, error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	var env []string
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, startVariable+"=") {
+			env = append(env, v)
+		}
+	}
+	return append(env, startVariable+"="+string(text)), nil
+}
+
+// unlinkedFile returns a file in the folder for temporary files that has no
+// name.
+func unlinkedFile() (*os.File, error) {
+	f, err := os.CreateTemp("", "evertick-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// pipeInode returns the inode of the pipe at descriptor fd.
+func pipeInode(fd int) (uint64, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return 0, err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFIFO {
+		return 0, errors.New("not a pipe")
+	}
+	return uint64(st.Ino), nil
+}

@@ -1,0 +1,49 @@
+package lock
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/evertick/evertick/clockwork"
+)
+
+// A holder has the lock an instant before its details are written, so a loser
+// looks again, with pauses that grow from the first to the last. Whether an owner
+// on another host is alive cannot be told, so there the last pause is shorter.
+const (
+	firstPause       = time.Millisecond
+	lastPause        = 32 * time.Millisecond
+	lastPauseOffHost = 4 * time.Millisecond
+)
+
+// holderOf reads who holds the lock on file; the zero value when that cannot be
+// told. Right after a change of owners the file may still name nobody, or the
+// previous owner, who may be dead.
+func (f FileLock) holderOf(ctx context.Context, file *os.File, host string) Owner {
+	var last details
+	for pause := firstPause; pause <= lastPause; pause *= 2 {
+		if d, err := readDetails(file); err == nil {
+			last = d
+		}
+		foreign := last.PID > 0 && last.Host != host
+		if !foreign && alive(last.PID) || foreign && pause > lastPauseOffHost {
+			break
+		}
+		if clockwork.Sleep(ctx, f.clock, pause) != nil {
+			break
+		}
+	}
+	if last.PID <= 0 {
+		return Owner{}
+	}
+	return last.Owner
+}
+
+// alive reports whether there is a process of that number.
+func alive(pid int) bool {
+	return pid > 0 && !errors.Is(unix.Kill(pid, 0), unix.ESRCH)
+}

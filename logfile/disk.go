@@ -1,0 +1,45 @@
+package logfile
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/evertick/evertick/internal/safefile"
+)
+
+// Disk returns the real file system. In a folder that others may write to it
+// follows no symbolic link, and refuses a file that belongs to somebody else.
+// Its errors name the path and a remedy.
+func Disk() Files { return disk{} }
+
+type disk struct{}
+
+var _ Files = disk{}
+
+const appendFlags = os.O_WRONLY | os.O_APPEND | os.O_CREATE
+
+func (disk) Append(path string) (File, error) {
+	f, err := safefile.Open(path, appendFlags, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("look at the open file %s: %w", path, err)
+	}
+	return &diskFile{File: f, path: path, info: info}, nil
+}
+
+func (disk) Check(path string) error { return safefile.Check(path, appendFlags) }
+
+type diskFile struct {
+	*os.File
+	path string
+	info os.FileInfo // of the file when it was opened
+}
+
+func (f *diskFile) Moved() bool {
+	now, err := os.Stat(f.path)
+	return err != nil || !os.SameFile(now, f.info)
+}

@@ -1,0 +1,26 @@
+package logfile
+
+import "io"
+
+// Files is the part of a file system that a log needs. It is safe for
+// concurrent use.
+type Files interface {
+	// Append opens path for appending. It creates the file if need be, with
+	// mode 0644 or tighter, but no folder.
+	Append(path string) (File, error)
+
+	// Check returns the error that Append would return, as far as can be told
+	// without touching anything.
+	Check(path string) error
+}
+
+// File is a file open for appending. One goroutine at a time may use it.
+type File interface {
+	// Write appends in one piece; what several files append to one path does
+	// not mix.
+	io.WriteCloser
+
+	// Moved reports whether the path that the file was opened under no longer
+	// names it: it was renamed, replaced or deleted.
+	Moved() bool
+}

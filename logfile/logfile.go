@@ -1,0 +1,131 @@
+package logfile
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/evertick/evertick/clockwork"
+)
+
+// Config is what a [Log] is made of.
+type Config struct {
+	// Daemon and Host are the names in the header line.
+	Daemon, Host string
+
+	// PID stands in each line. Zero means this process.
+	PID int
+
+	// Clock tells the time of each line. Nil means clockwork.Real().
+	Clock clockwork.Clock
+
+	// Files is where the log files are. Nil means Disk().
+	Files Files
+
+	// Stdout receives what does not go to a file. Its errors are ignored. Nil
+	// means that it goes nowhere.
+	Stdout io.Writer
+
+	// Resolve makes the path that a Name returns absolute. It is called with
+	// the log locked and must not log. Nil leaves the path as it is.
+	Resolve func(path string) string
+
+	// Observe is told each message after it was written. It must be quick and
+	// safe for concurrent use. The log is not locked meanwhile. Nil means that
+	// nobody is told.
+	Observe func(message string)
+}
+
+// Settings is what a daemon's options and command line say about its log. The
+// zero value is text to standard output.
+type Settings struct {
+	// Name tells the path of the log file. Nil means standard output.
+	Name Name
+
+	// JSON makes each message a JSON object with time, level, msg and pid.
+	JSON bool
+
+	// Verbose writes to standard output, too, what goes to the file.
+	Verbose bool
+
+	// Silent says that standard output leads nowhere; nothing is written to it.
+	Silent bool
+}
+
+// Log writes messages to a log file, or to standard output. It is safe for
+// concurrent use.
+type Log struct {
+	config Config
+
+	mu       sync.Mutex // held while a line is written
+	settings Settings
+	lines    formatter
+	buf      []byte // the line being written
+
+	isOpen  bool   // the file may be touched
+	path    string // of the file that the log belongs into; empty for standard output
+	out     output
+	checked int64 // the second in which name and file were looked at last
+
+	broken bool // the file cannot be written; it has been said
+	held   heldLines
+}
+
+// New returns a log that writes to standard output until it is opened.
+func New(c Config) *Log {
+	c.PID = cmp.Or(c.PID, os.Getpid())
+	c.Clock = cmp.Or(c.Clock, clockwork.Real())
+	c.Files = cmp.Or(c.Files, Disk())
+	c.Stdout = cmp.Or(c.Stdout, io.Discard)
+	return &Log{config: c, lines: formatter{pid: c.PID}}
+}
+
+// Configure replaces the settings. A new name takes effect with Open or with
+// the first message of the next second, everything else at once.
+func (l *Log) Configure(s Settings) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.settings = s
+	l.lines.json = s.JSON
+}
+
+// Config returns what the log is made of, with nothing left out.
+func (l *Log) Config() Config { return l.config }
+
+// Settings returns the settings of the latest Configure.
+func (l *Log) Settings() Settings {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.settings
+}
+
+// Print logs a message of one or more lines. As text, one newline at its end
+// is dropped. It blocks while the file does and never fails.
+func (l *Log) Print(message string) {
+	l.write(message)
+	l.observe(message)
+}
+
+// Printf logs a message that it formats as fmt.Sprintf does.
+func (l *Log) Printf(format string, args ...any) {
+	l.Print(fmt.Sprintf(format, args...))
+}
+
+// Format returns a message as it would stand in the log now, without the
+// newline at its end. It writes nothing.
+func (l *Log) Format(message string) string {
+	wall := l.config.Clock.Wall()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines.setTime(wall)
+	line := l.lines.append(nil, message)
+	return string(line[:len(line)-1])
+}
+
+func (l *Log) observe(message string) {
+	if l.config.Observe != nil {
+		l.config.Observe(message)
+	}
+}

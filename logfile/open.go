@@ -1,0 +1,112 @@
+package logfile
+
+import "time"
+
+// Open makes the log go to its file from now on. It does nothing when the log
+// is open. Where the file cannot be opened, the log goes to standard output
+// until it can.
+func (l *Log) Open() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.isOpen {
+		return
+	}
+	l.isOpen = true
+	l.refresh()
+}
+
+// Opened reports whether the log is between Open and Close.
+func (l *Log) Opened() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.isOpen
+}
+
+// Retry writes the held lines now if the file can be written again, without
+// waiting for the next message.
+func (l *Log) Retry() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.isOpen && l.broken {
+		l.refresh()
+	}
+}
+
+// Close writes the held lines if the file can be written again, and closes it.
+// What is logged afterwards goes to standard output until the next Open.
+func (l *Log) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.isOpen && l.broken {
+		l.refresh()
+	}
+	l.out.close()
+	l.isOpen, l.path = false, ""
+}
+
+// Path returns the path of the log file, also while it cannot be written. It
+// is empty while the log is closed or belongs to standard output.
+func (l *Log) Path() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.path
+}
+
+// refresh looks at the name and the file now.
+func (l *Log) refresh() {
+	wall := l.config.Clock.Wall()
+	l.lines.setTime(wall)
+	l.reopen(wall)
+}
+
+// advance sets the time of the next line, and looks at the name and the file
+// with the first line of each second.
+func (l *Log) advance(wall time.Time) {
+	l.lines.setTime(wall)
+	if l.isOpen && l.checked != wall.Unix() {
+		l.reopen(wall)
+	}
+}
+
+// reopen opens the file that the log belongs into now, if that is not the one
+// that is open, and tries again one that could not be written.
+func (l *Log) reopen(wall time.Time) {
+	l.checked = wall.Unix()
+	path := l.pathAt(wall)
+	if path != l.path || !l.out.inPlace() {
+		l.out.close()
+		l.path = path
+		if path == "" {
+			return
+		}
+		f, err := l.config.Files.Append(path)
+		if err != nil {
+			l.fail(err)
+			return
+		}
+		l.out = output{file: f}
+		l.header()
+	}
+	if l.broken {
+		l.recover()
+	}
+}
+
+func (l *Log) pathAt(wall time.Time) string {
+	if l.settings.Name == nil {
+		return ""
+	}
+	path := l.settings.Name(wall)
+	if path == "" || l.config.Resolve == nil {
+		return path
+	}
+	return l.config.Resolve(path)
+}
+
+// header writes the first line after a file was opened.
+func (l *Log) header() {
+	line := l.lines.append(nil, "Log Opened: "+l.config.Daemon+" on "+l.config.Host)
+	if err := l.out.write(line); err != nil {
+		l.fail(err)
+	}
+}

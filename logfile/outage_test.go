@@ -1,0 +1,228 @@
+package logfile_test
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/evertick/evertick/logfile"
+)
+
+// While the disk is full the log goes to standard output, which is said once;
+// no line is lost once it can be written again.
+func TestAFullDiskLosesNoLine(t *testing.T) {
+	for _, c := range []struct {
+		settings logfile.Settings
+		printed  []string
+	}{
+		{logfile.Settings{}, []string{full, "2", "3"}},
+		{logfile.Settings{Verbose: true}, []string{"1", "2", full, "3", "4"}},
+		{logfile.Settings{Silent: true}, nil},
+	} {
+		c.settings.Name = logfile.Fixed(path)
+		f := newFixture(t, c.settings)
+		f.Open()
+		f.second("1")
+		f.files.fill(0)
+		f.second("2")
+		f.second("3")
+		if f.Path() != path {
+			t.Errorf("Path = %q", f.Path())
+		}
+		f.files.clean()
+		f.second("4")
+		f.holds(path, header, "1", full, "2", "3", again, "4")
+		f.printed(c.printed...)
+		if f.files.opened != 1 {
+			t.Errorf("the file was opened %d times", f.files.opened)
+		}
+	}
+}
+
+// A line that was cut off is ended, and written again in full.
+func TestATornLineIsWrittenAgain(t *testing.T) {
+	for _, short := range []bool{false, true} {
+		t.Run(fmt.Sprintf("short write without an error %t", short), func(t *testing.T) {
+			f := opened(t)
+			f.files.short = short
+			f.files.fill(len("[2026-11-23 08:12:45] 12345 to"))
+			f.second("torn in two")
+			f.files.clean()
+			f.second("whole")
+			said := full
+			if short {
+				said = strings.Replace(said, "write "+path+": no space left on device", "short write", 1)
+			}
+			f.holds(path, header, "to", said, "torn in two", again, "whole")
+		})
+	}
+}
+
+// A disk with little space takes the held lines bit by bit, each in full and
+// in their order.
+func TestHeldLinesFollowBitByBit(t *testing.T) {
+	f := opened(t)
+	f.files.fill(0)
+	for n := range 10 {
+		f.second(fmt.Sprint("line ", n))
+	}
+	for range 20 {
+		f.files.fill(150)
+		f.clock.step(time.Second)
+		f.Retry()
+	}
+	f.files.clean()
+	f.second("whole")
+
+	content, _ := f.files.read(path)
+	last := 0
+	for n := range 10 {
+		at := strings.Index(content, fmt.Sprintf(" 12345 line %d\n", n))
+		if at <= last {
+			t.Errorf("line %d is missing or out of order in\n%s", n, content)
+		}
+		last = at
+	}
+	if !strings.HasSuffix(content, " whole\n") || strings.Count(content, again) == 0 {
+		t.Errorf("the file holds\n%s", content)
+	}
+	for line := range strings.Lines(content) {
+		if strings.Count(line, "[") > 1 {
+			t.Errorf("two lines in one: %q", line)
+		}
+	}
+}
+
+// The file is tried again with the first message of each second only.
+func TestTheFileIsTriedOnceASecond(t *testing.T) {
+	f := newFixture(t, logfile.Settings{Name: logfile.Fixed(path)})
+	f.files.deny(path, syscall.EACCES)
+	f.Open()
+	f.Print("1")
+	f.Print("2")
+	if f.files.opened != 1 {
+		t.Errorf("the file was opened %d times in a second", f.files.opened)
+	}
+	f.second("3")
+	f.Print("4")
+	if f.files.opened != 2 {
+		t.Errorf("the file was opened %d times in two seconds", f.files.opened)
+	}
+	f.files.deny(path, nil)
+	f.Print("5")
+	f.second("6")
+	f.printed(denied, "1", "2", "3", "4", "5")
+	f.holds(path, header, denied, "1", "2", "3", "4", "5", again, "6")
+}
+
+// Retry does not wait for the next second or message.
+func TestRetryWritesTheHeldLines(t *testing.T) {
+	f := opened(t)
+	f.files.fill(0)
+	f.Print("1")
+	f.Retry()
+	f.holds(path, header)
+	f.files.clean()
+	f.Retry()
+	f.holds(path, header, full, "1", again)
+	f.Retry()
+	f.holds(path, header, full, "1", again)
+}
+
+// Close is the last chance of the held lines; a later Open another one.
+func TestCloseAndOpenWriteTheHeldLines(t *testing.T) {
+	f := opened(t)
+	f.files.fill(0)
+	f.Print("1")
+	f.files.clean()
+	f.Close()
+	f.holds(path, header, full, "1", again)
+
+	f.Open()
+	f.files.fill(0)
+	f.Print("2")
+	f.Close()
+	f.files.clean()
+	f.Open()
+	f.holds(path, header, full, "1", again, header, header, full, "2", again)
+}
+
+// A disk that stays full to the end leaves everything on standard output.
+func TestADiskThatStaysFullHarmsNothing(t *testing.T) {
+	f := opened(t)
+	f.files.fill(0)
+	f.second("1")
+	f.second("2")
+	f.Close()
+	f.Print("3")
+	f.files.clean()
+	f.Close() // closed is closed: only Open may touch the file again
+	f.Retry()
+	f.holds(path, header)
+	f.printed(full, "1", "2", "3")
+	if f.files.open != 0 {
+		t.Errorf("%d files left open", f.files.open)
+	}
+}
+
+// Lines that are held at midnight go to the new day's file.
+func TestHeldLinesFollowTheName(t *testing.T) {
+	f := newFixture(t, logfile.Settings{Name: logfile.Daily("/log")})
+	f.Open()
+	f.files.fill(0)
+	f.second("1")
+	f.clock.step(24 * time.Hour)
+	f.files.clean()
+	f.second("2")
+	f.holds("/log/2026-11-23.log", header)
+	f.holds("/log/2026-11-24.log", header, strings.ReplaceAll(full, path, "/log/2026-11-23.log"), "1", again, "2")
+}
+
+// What is held has a bound, and what went beyond it is counted. It is on
+// standard output all the same.
+func TestLinesBeyondWhatIsHeldAreCounted(t *testing.T) {
+	f := opened(t)
+	f.files.fill(0)
+	long := strings.Repeat("x", 200_000)
+	for n := range 8 {
+		f.second(fmt.Sprint(n, " ", long))
+	}
+	f.second("a short one fits in")
+	f.files.clean()
+	f.second("after")
+	want := []string{header, full}
+	for n := range 5 {
+		want = append(want, fmt.Sprint(n, " ", long))
+	}
+	want = append(want, "a short one fits in", again+" 3 lines went to standard output only.", "after")
+	f.holds(path, want...)
+	if !strings.Contains(f.stdout.String(), "12345 7 x") {
+		t.Error("the last long line is not on standard output")
+	}
+
+	// The count begins again.
+	f.files.fill(0)
+	f.second("1")
+	f.files.clean()
+	f.second("2")
+	f.holds(path, append(want, full, "1", again, "2")...)
+}
+
+// A standard output that fails ends nothing.
+func TestABrokenStandardOutputIsIgnored(t *testing.T) {
+	files := newScriptedFiles()
+	log := logfile.New(logfile.Config{Daemon: "poller", Host: "web1", PID: 12345, Files: files, Stdout: brokenPipe{}})
+	log.Configure(logfile.Settings{Name: logfile.Fixed(path), Verbose: true})
+	log.Print("before")
+	log.Open()
+	log.Print("open")
+	if content, _ := files.read(path); len(messages(content)) != 2 {
+		t.Errorf("the file holds %q", content)
+	}
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, syscall.EPIPE }

@@ -1,0 +1,9 @@
+// Package slogger lets log/slog write to a daemon's log.
+//
+//	log := slogger.New(d)
+//	log.Warn("slow", "rows", n)
+//
+// A record takes the log's own form: a line with the daemon's prefix, or an
+// object in a JSON log. It is a package of its own because log/slog weighs more
+// than a daemon that does not use it should carry.
+package slogger

@@ -1,0 +1,136 @@
+package slogger
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/evertick/evertick/logfile"
+)
+
+// Daemon is what a logger needs of a daemon: core.Daemon has it.
+type Daemon interface{ Log() *logfile.Log }
+
+// New returns a logger that writes to the daemon's log. Call it from Setup or
+// later, when the log's settings are known.
+func New(d Daemon) *slog.Logger { return slog.New(Handler(d.Log())) }
+
+// Handler returns a handler that writes records to the log, from level Info on.
+// Whether as text or JSON is settled by the log's Configure before it. As text
+// a record is its message, after "Warning: " or "Error: ", and its attributes.
+// A slog.LogValuer must not log through it.
+func Handler(l *logfile.Log) slog.Handler {
+	if l.Settings().JSON {
+		pid := []slog.Attr{slog.Int("pid", l.Config().PID)}
+		return jsonHandler{l, slog.NewJSONHandler(lineWriter{l}, nil).WithAttrs(pid)}
+	}
+	h := textHandler{log: l, mu: &sync.Mutex{}, out: &bytes.Buffer{}}
+	h.inner = slog.NewTextHandler(h.out, &slog.HandlerOptions{ReplaceAttr: attributesOnly})
+	return h
+}
+
+// enabled reports whether records of a level are written.
+func enabled(level slog.Level) bool { return level >= slog.LevelInfo }
+
+// lineWriter takes the lines of slog.JSONHandler, one in each Write.
+type lineWriter struct{ log *logfile.Log }
+
+func (w lineWriter) Write(line []byte) (int, error) {
+	w.log.WriteLine(line)
+	return len(line), nil
+}
+
+// jsonHandler writes records as JSON objects.
+type jsonHandler struct {
+	log   *logfile.Log
+	inner slog.Handler // writes to a lineWriter
+}
+
+var _ slog.Handler = jsonHandler{}
+
+func (h jsonHandler) Enabled(_ context.Context, level slog.Level) bool { return enabled(level) }
+
+func (h jsonHandler) Handle(ctx context.Context, r slog.Record) error {
+	r.Time = h.log.Config().Clock.Wall()
+	if err := h.inner.Handle(ctx, r); err != nil {
+		return err
+	}
+	if observe := h.log.Config().Observe; observe != nil {
+		observe(r.Message)
+	}
+	return nil
+}
+
+func (h jsonHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return jsonHandler{h.log, h.inner.WithAttrs(attrs)}
+}
+
+func (h jsonHandler) WithGroup(name string) slog.Handler {
+	return jsonHandler{h.log, h.inner.WithGroup(name)}
+}
+
+// textHandler writes records as text.
+type textHandler struct {
+	log   *logfile.Log
+	mu    *sync.Mutex // guards out, which all handlers derived from one share
+	out   *bytes.Buffer
+	inner slog.Handler // writes the attributes of a record to out
+}
+
+var _ slog.Handler = textHandler{}
+
+func (h textHandler) Enabled(_ context.Context, level slog.Level) bool { return enabled(level) }
+
+func (h textHandler) Handle(ctx context.Context, r slog.Record) error {
+	attrs, err := h.attributes(ctx, r)
+	if err != nil {
+		return err
+	}
+	text := levelWord(r.Level) + r.Message
+	if attrs != "" {
+		text += " " + attrs
+	}
+	h.log.Print(text)
+	return nil
+}
+
+func (h textHandler) attributes(ctx context.Context, r slog.Record) (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.out.Reset()
+	if err := h.inner.Handle(ctx, r); err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(h.out.String()), nil
+}
+
+func (h textHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	h.inner = h.inner.WithAttrs(attrs)
+	return h
+}
+
+func (h textHandler) WithGroup(name string) slog.Handler {
+	h.inner = h.inner.WithGroup(name)
+	return h
+}
+
+// attributesOnly drops what the log's own format holds already.
+func attributesOnly(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && (a.Key == slog.LevelKey || a.Key == slog.MessageKey || a.Key == slog.TimeKey) {
+		return slog.Attr{}
+	}
+	return a
+}
+
+func levelWord(level slog.Level) string {
+	switch {
+	case level >= slog.LevelError:
+		return "Error: "
+	case level >= slog.LevelWarn:
+		return "Warning: "
+	default:
+		return ""
+	}
+}

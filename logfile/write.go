@@ -1,0 +1,81 @@
+package logfile
+
+import "io"
+
+// write formats and writes a message.
+func (l *Log) write(message string) {
+	wall := l.config.Clock.Wall()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advance(wall)
+	l.buf = l.lines.append(l.buf[:0], message)
+	l.emit(l.buf)
+}
+
+// WriteLine writes a line, with its newline, that is formatted already. Observe
+// is not told.
+func (l *Log) WriteLine(line []byte) {
+	wall := l.config.Clock.Wall()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advance(wall)
+	l.emit(line)
+}
+
+// emit writes finished lines to where the log goes now.
+func (l *Log) emit(line []byte) {
+	if l.path == "" {
+		l.toStdout(line)
+		return
+	}
+	if l.settings.Verbose {
+		l.toStdout(line)
+	}
+	if l.broken {
+		l.hold(line)
+		return
+	}
+	if err := l.out.write(line); err != nil {
+		l.fail(err)
+		l.hold(line)
+	}
+}
+
+func (l *Log) toStdout(line []byte) {
+	if !l.settings.Silent {
+		_, _ = l.config.Stdout.Write(line) // there is nowhere left to complain
+	}
+}
+
+// output is the open log file, if there is one.
+type output struct {
+	file File
+	torn bool // the file ends within a line
+}
+
+// inPlace reports whether a file is open that still has its name.
+func (o *output) inPlace() bool { return o.file != nil && !o.file.Moved() }
+
+// write appends a line, on a line of its own even if the one before was cut
+// off.
+func (o *output) write(line []byte) error {
+	if o.torn {
+		if _, err := o.file.Write([]byte("\n")); err != nil {
+			return err
+		}
+		o.torn = false
+	}
+	n, err := o.file.Write(line)
+	if err == nil && n < len(line) {
+		err = io.ErrShortWrite
+	}
+	o.torn = err != nil && n > 0
+	return err
+}
+
+func (o *output) close() {
+	if o.file != nil {
+		_ = o.file.Close() // every line was written and checked
+		*o = output{}
+	}
+}
