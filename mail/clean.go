@@ -22,8 +22,8 @@ func (m Message) Clean() Message {
 }
 
 // OneLine returns s without what could end or disguise a line, cut to at most
-// limit characters (1 where limit is less). It makes foreign text, such as the reply of a server, fit
-// for a subject, an error or a log.
+// limit characters (1 where limit is less). It makes foreign text, such as the
+// reply of a server, fit for a subject, an error or a log.
 func OneLine(s string, limit int) string {
 	s = strings.TrimSpace(strings.Map(plain, strings.ToValidUTF8(s, "\uFFFD")))
 	if runes := []rune(s); len(runes) > limit {
@@ -45,8 +45,9 @@ func text(s string) string {
 	return strings.TrimRight(s, "\n") + "\n"
 }
 
-// plain returns r, or a space for what is no character: controls, the separators of
-// lines and paragraphs, and the marks that turn the direction of writing.
+// plain returns r, or a space for what is no character: controls, the
+// separators of lines and paragraphs, and the marks that turn the direction of
+// writing.
 func plain(r rune) rune {
 	switch {
 	case unicode.IsControl(r), unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control):

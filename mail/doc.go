@@ -25,6 +25,7 @@
 //
 // # A transport of your own
 //
-// Implement [Sender], and [Register] a URL scheme for it. [Message.Clean], [Permanent] and [OneLine] do what every transport must do.
+// Implement [Sender], and [Register] a URL scheme for it. [Message.Clean],
+// [Permanent] and [OneLine] do what every transport must do.
 // The suite in mail/mailtest tests the promises above.
 package mail

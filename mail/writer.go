@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -57,40 +58,42 @@ func (p *Printer) Send(ctx context.Context, m Message) error {
 	return nil
 }
 
-// addressed divides entries into those that look like addresses and refusals.
-// That is enough for mails that are shown; a transport parses
-// addresses in full, for which a program that sends no mail need not link a
-// parser.
+// addressed returns the bare addresses of the entries, each once and in order,
+// and a refusal for each entry that does not look like one. That is enough for
+// mails that are shown; a transport parses addresses in full, for which a
+// program that sends no mail need not link a parser.
 func addressed(entries []string) (to []string, refusals []Refusal) {
 	for _, entry := range entries {
-		if looksLikeAddress(entry) {
-			to = append(to, entry)
-			continue
+		address, ok := bareAddress(entry)
+		switch {
+		case !ok:
+			refusals = append(refusals, Refusal{
+				To: OneLine(entry, maxSubject), Err: Permanent(errors.New("no mail address; write name@host")),
+			})
+		case !slices.Contains(to, address):
+			to = append(to, address)
 		}
-		refusals = append(refusals, Refusal{
-			To: OneLine(entry, maxSubject), Err: Permanent(errors.New("no mail address; write name@host")),
-		})
 	}
 	return to, refusals
 }
 
-// looksLikeAddress accepts name@host and Person <name@host>; the name may be
-// quoted.
-func looksLikeAddress(entry string) bool {
+// bareAddress returns the address in name@host or Person <name@host>; the name
+// may be quoted.
+func bareAddress(entry string) (address string, ok bool) {
 	if OneLine(entry, len(entry)) != entry {
-		return false
+		return "", false
 	}
 	if _, inner, found := strings.Cut(entry, "<"); found && strings.HasSuffix(inner, ">") {
 		entry = strings.TrimSuffix(inner, ">")
 	}
 	at := strings.LastIndexByte(entry, '@')
 	if at <= 0 || at == len(entry)-1 {
-		return false
+		return "", false
 	}
 	name, host := entry[:at], entry[at+1:]
 	quoted := len(name) > 2 && strings.HasPrefix(name, `"`) && strings.HasSuffix(name, `"`)
 	odd := func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`@,;<>()"`, r) }
-	return !strings.ContainsFunc(host, odd) && (quoted || !strings.ContainsFunc(name, odd))
+	return entry, !strings.ContainsFunc(host, odd) && (quoted || !strings.ContainsFunc(name, odd))
 }
 
 // String returns "a writer".

@@ -132,3 +132,14 @@ func TestWriterLooksAtAddresses(t *testing.T) {
 		}
 	}
 }
+
+func TestWriterPrintsEachAddressOnce(t *testing.T) {
+	var out strings.Builder
+	to := []string{"Ops Team <ops@example.com>", "night@example.com", "ops@example.com"}
+	if err := mail.Writer(&out).Send(t.Context(), mail.Message{To: to}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "To: ops@example.com, night@example.com\n") {
+		t.Errorf("printed %q", out.String())
+	}
+}

@@ -25,6 +25,10 @@ const (
 	// sessionLimit keeps go-mail's own time-out, which is by the machine's
 	// clock, out of the way: the context ends a delivery.
 	sessionLimit = 365 * 24 * time.Hour
+
+	// noStartTLS is in go-mail's error where a server does not offer STARTTLS
+	// and must; there is no value to compare with.
+	noStartTLS = "does not support STARTTLS"
 )
 
 // dial connects to the server. What the server says is limited.
@@ -54,7 +58,7 @@ func (r *Relay) openSession(ctx context.Context, conn net.Conn) (*gosmtp.Client,
 	if t.user != "" {
 		auth = gomail.WithSMTPAuthCustom(&login{target: t})
 	}
-	client, err := gomail.NewClient(t.host,
+	session, err := dialSession(ctx, t.host,
 		gomail.WithDialContextFunc(func(context.Context, string, string) (net.Conn, error) { return conn, nil }),
 		gomail.WithTimeout(sessionLimit),
 		gomail.WithHELO(hostname()),
@@ -62,14 +66,30 @@ func (r *Relay) openSession(ctx context.Context, conn net.Conn) (*gosmtp.Client,
 		gomail.WithTLSConfig(r.tlsConfig()),
 		auth,
 	)
-	if err != nil {
-		return nil, err
-	}
-	session, err := client.DialToSMTPClientWithContext(ctx)
-	if err != nil {
+	switch {
+	case err == nil:
+		return session, nil
+	case t.tls == required && strings.Contains(err.Error(), noStartTLS):
+		return nil, errors.New("the server does not offer STARTTLS; use smtps:// or tls=opportunistic")
+	default:
 		return nil, fmt.Errorf("greeting, STARTTLS or login: %w", err)
 	}
-	return session, nil
+}
+
+// dialSession opens a session through go-mail's Client. NewClient fails where
+// the machine's name cannot be read, before it looks at the options, one of
+// which gives it a name; so they are applied here.
+func dialSession(ctx context.Context, host string, options ...gomail.Option) (*gosmtp.Client, error) {
+	client, _ := gomail.NewClient(host)
+	for _, option := range options {
+		if option == nil {
+			continue
+		}
+		if err := option(client); err != nil {
+			return nil, err
+		}
+	}
+	return client.DialToSMTPClientWithContext(ctx)
 }
 
 // startTLS returns go-mail's word for when to use STARTTLS.

@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"bytes"
+	"crypto/rand"
 	"fmt"
 	netmail "net/mail"
 	"slices"
@@ -47,7 +48,7 @@ func (r *Relay) envelope(m mail.Message) (*envelope, error) {
 		return strings.ContainsFunc(address, func(r rune) bool { return r > '~' })
 	}
 	return &envelope{
-		from: from.Address, to: to, refusals: refusals, data: data,
+		from: bare(from), to: to, refusals: refusals, data: data,
 		utf8: beyondASCII(from.Address) || slices.ContainsFunc(to, beyondASCII),
 	}, nil
 }
@@ -61,7 +62,7 @@ func render(m mail.Message, from *netmail.Address, to []string) ([]byte, error) 
 	}
 	wire.Subject(m.Subject)
 	wire.SetDateWithValue(m.Time)
-	wire.SetMessageID()
+	wire.SetMessageIDWithValue(rand.Text() + "@" + hostname())
 	// RFC 3834, section 5: what no person wrote must say so, or holiday
 	// responders answer it.
 	wire.SetGenHeader("Auto-Submitted", "auto-generated")

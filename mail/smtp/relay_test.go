@@ -324,3 +324,50 @@ func TestRelayAsksItsClock(t *testing.T) {
 		t.Errorf("Send = %v, want the end of its hour", err)
 	}
 }
+
+func TestRelayQuotedAddresses(t *testing.T) {
+	server := mailtest.Serve(t, mailtest.Config{})
+	server.Behave(mailtest.Behaviour{Recipients: map[string]int{`gone "it"@example.com`: 550}})
+	m := alert
+	m.From = `"the poller"@example.com`
+	m.To = []string{`"john doe"@example.com`, "ops@example.com", `"gone \"it\""@example.com`}
+	err := smtp.Server(server.URL()).Send(bounded(t), m)
+
+	// The address of a refusal must be fit for another try.
+	var refused *mail.RefusedError
+	if !errors.As(err, &refused) || len(refused.Refusals) != 1 || refused.Refusals[0].To != m.To[2] {
+		t.Errorf("Send = %v, want %q refused", err, m.To[2])
+	}
+	got := server.Received()
+	if len(got) != 1 || strings.Join(got[0].To, ", ") != "john doe@example.com, ops@example.com" {
+		t.Fatalf("the server took %+v", got)
+	}
+	if to := `<"john doe"@example.com>, <ops@example.com>`; !strings.Contains(server.Raw()[0], to) {
+		t.Errorf("no %s in the header:\n%s", to, server.Raw()[0])
+	}
+}
+
+func TestRelayAddressTooLongCostsNobodyElse(t *testing.T) {
+	server := mailtest.Serve(t, mailtest.Config{})
+	m := alert
+	m.To = []string{strings.Repeat("x", 3000) + "@example.com", "ops@example.com"}
+	err := smtp.Server(server.URL()).Send(bounded(t), m)
+	var refused *mail.RefusedError
+	if !errors.As(err, &refused) || len(refused.Refusals) != 1 || mail.Temporary(err) {
+		t.Errorf("Send = %v, want one refusal for good", err)
+	}
+	if got := server.Received(); len(got) != 1 || strings.Join(got[0].To, ", ") != "ops@example.com" {
+		t.Errorf("the server took %+v", got)
+	}
+}
+
+func TestRelayRequiredTLSNotOffered(t *testing.T) {
+	server := mailtest.Serve(t, mailtest.Config{})
+	err := smtp.Server(server.URL()+"?tls=required").Send(bounded(t), alert)
+	if err == nil || !mail.Temporary(err) || !strings.Contains(err.Error(), "use smtps:// or tls=opportunistic") {
+		t.Errorf("Send = %v", err)
+	}
+	if got := server.Received(); len(got) != 0 {
+		t.Errorf("the server took %+v", got)
+	}
+}
