@@ -3,6 +3,7 @@ package lock_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -246,6 +247,7 @@ func TestFileInheritsOnlyItsOwn(t *testing.T) {
 		_, err := lock.File(path).Inherit(t.Context(), self(), value)
 		assert.ErrorContains(t, err, "lock: inherit file:"+path)
 		assert.ErrorContains(t, err, says)
+		assert.Equal(t, says != "is no handoff", errors.Is(err, lock.ErrLost), "%v", err)
 	}
 	require.NoError(t, lease.Renew(t.Context()))
 }
@@ -278,4 +280,46 @@ func TestFileBind(t *testing.T) {
 		assert.Equal(t, c.want, l.String())
 		assert.Equal(t, c.want, l.(lock.Binder).Bind("/elsewhere", nil).String())
 	}
+}
+
+// Where Inherit fails for now, the lock stays held, and the same handoff works
+// later: the folder may come back.
+func TestFileInheritMayBeTriedAgain(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	path := filepath.Join(dir, "x.lock")
+	lease := mustTake(t, path)
+	h, err := lease.Handoff()
+	require.NoError(t, err)
+	h = execFile(t, h)
+	require.NoError(t, h.File.Close()) // as exec does; the duplicate keeps the lock
+
+	require.NoError(t, os.Rename(dir, dir+".away"))
+	for range 2 {
+		_, err = lock.File(path).Inherit(t.Context(), self(), h.Value)
+		require.Error(t, err)
+		require.NotErrorIs(t, err, lock.ErrLost)
+	}
+	require.NoError(t, os.Rename(dir+".away", dir))
+	_, err = lock.File(path).Acquire(t.Context(), self())
+	require.ErrorIs(t, err, lock.ErrHeld, "it was freed in between")
+
+	next, err := lock.File(path).Inherit(t.Context(), self(), h.Value)
+	require.NoError(t, err)
+	assert.Equal(t, lease.Token(), next.Token())
+	require.NoError(t, next.Release(t.Context()))
+	_, err = lock.File(path).Inherit(t.Context(), self(), h.Value)
+	require.ErrorContains(t, err, "was not passed on", "the descriptor was left open")
+}
+
+// A process without a free descriptor keeps what it was handed.
+func TestFileInheritWithoutAFreeDescriptor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	p := start(t)
+	token := strings.TrimPrefix(p.ask(t, "acquire %s 0", path), "won ")
+	require.Contains(t, p.ask(t, "exec-starved %s", path), "too many open files")
+	_, err := lock.File(path).Acquire(t.Context(), self())
+	require.ErrorIs(t, err, lock.ErrHeld)
+	require.Equal(t, "inherited "+token, p.ask(t, "inherit"))
+	require.Equal(t, "ok", p.ask(t, "release"))
 }

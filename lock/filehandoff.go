@@ -2,6 +2,7 @@ package lock
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -24,7 +25,9 @@ func (l *fileLease) Handoff() (Handoff, error) {
 }
 
 // Inherit takes over the lock that the previous program has passed on. The time
-// since when it is held stays as it is.
+// since when it is held stays as it is. The descriptor that was passed on is
+// closed when it has succeeded, and when the lease is lost. After any other
+// error it keeps the lock, and Inherit may be called again with the same handoff.
 func (f FileLock) Inherit(_ context.Context, who Owner, handoff string) (Lease, error) {
 	h, err := parseHandoff(handoff)
 	if err != nil {
@@ -35,19 +38,31 @@ func (f FileLock) Inherit(_ context.Context, who Owner, handoff string) (Lease, 
 		return nil, fmt.Errorf("lock: inherit %s: %w", f, err)
 	}
 	l := &fileLease{lock: f, file: file, who: who, token: h.token}
-	if d, err := readDetails(file); err == nil && d.Token == h.token && !d.Since.IsZero() {
-		l.who.Since = d.Since
+	err = l.confirmInherited()
+	if err == nil || errors.Is(err, ErrLost) {
+		_ = unix.Close(h.fd)
 	}
-	// It is a no-op where the lock is still ours, as it must be.
-	if err := flock(file, unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = file.Close()
-		return nil, fmt.Errorf("lock: inherit %s: %w: its descriptor is not locked: %w", f, ErrLost, err)
-	}
-	if err := l.renew(); err != nil {
+	if err != nil {
 		_ = l.file.Close()
 		return nil, fmt.Errorf("lock: inherit %s: %w", f, err)
 	}
 	return l, nil
+}
+
+// confirmInherited makes sure that the lock is held, under its own path.
+func (l *fileLease) confirmInherited() error {
+	if d, err := readDetails(l.file); err == nil && d.Token == l.token && !d.Since.IsZero() {
+		l.who.Since = d.Since
+	}
+	// It is a no-op where the lock is still ours, as it must be.
+	err := flock(l.file, unix.LOCK_EX|unix.LOCK_NB)
+	switch {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return fmt.Errorf("%w: its descriptor is not locked: %w", ErrLost, err)
+	case err != nil:
+		return err
+	}
+	return l.renew()
 }
 
 // fileHandoff is a locked descriptor, and what makes sure that it is the right
@@ -81,18 +96,23 @@ func parseHandoff(s string) (fileHandoff, error) {
 	return h, nil
 }
 
-// open makes a file of the descriptor. One that is not the handoff's is left
-// alone: it belongs to other code of this process.
+// open makes a file of a duplicate of the descriptor, which shares its lock. A
+// descriptor that is not the handoff's is left alone: it belongs to other code
+// of this process.
 func (h fileHandoff) open(path string) (*os.File, error) {
 	device, inode, err := identity(h.fd)
 	if err != nil {
-		return nil, fmt.Errorf("descriptor %d was not passed on: %w", h.fd, err)
+		return nil, fmt.Errorf("%w: descriptor %d was not passed on: %w", ErrLost, h.fd, err)
 	}
 	if device != h.device || inode != h.inode {
-		return nil, fmt.Errorf("descriptor %d is another file than the one that was passed on", h.fd)
+		return nil, fmt.Errorf("%w: descriptor %d is another file than the one that was passed on", ErrLost, h.fd)
 	}
 	unix.CloseOnExec(h.fd)
-	return os.NewFile(uintptr(h.fd), path), nil
+	fd, err := unix.FcntlInt(uintptr(h.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("duplicate descriptor %d: %w", h.fd, err)
+	}
+	return os.NewFile(uintptr(fd), path), nil
 }
 
 func identity(fd int) (device, inode uint64, err error) {

@@ -43,18 +43,25 @@ func self() lock.Owner {
 //	renew, release
 //	spawn              start a child, and tell its PID
 //	exec PATH N        hand over and exec, N times
+//	exec-starved PATH  the same once, and inherit without a free descriptor
+//	inherit            inherit again
 func helper(in io.Reader, out io.Writer) int {
 	var lease lock.Lease
 	if value := os.Getenv("HANDOFF"); value != "" {
 		var err error
-		if lease, err = helperInherit(value); err != nil {
+		if os.Getenv("STARVED") != "" {
+			_, err = helperInheritStarved(value)
+			_, _ = fmt.Fprintln(out, "error", err)
+		} else if lease, err = helperInherit(value); err != nil {
 			_, _ = fmt.Fprintln(out, "error", err)
 			return 1
 		}
 		if left, _ := strconv.Atoi(os.Getenv("LEFT")); left > 0 {
 			return helperExec(lease, os.Getenv("LOCK"), left)
 		}
-		_, _ = fmt.Fprintln(out, "inherited", lease.Token())
+		if lease != nil {
+			_, _ = fmt.Fprintln(out, "inherited", lease.Token())
+		}
 	}
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		args := strings.Fields(lines.Text())
@@ -73,6 +80,12 @@ func helper(in io.Reader, out io.Writer) int {
 			if err == nil {
 				answer = strconv.Itoa(child.Process.Pid)
 			}
+		case "inherit":
+			if lease, err = helperInherit(os.Getenv("HANDOFF")); err == nil {
+				answer = fmt.Sprint("inherited ", lease.Token())
+			}
+		case "exec-starved":
+			return helperExec(lease, args[1], 1, "STARVED=1")
 		case "exec":
 			left, _ := strconv.Atoi(args[2])
 			return helperExec(lease, args[1], left)
@@ -107,8 +120,22 @@ func helperInherit(value string) (lock.Lease, error) {
 	return lock.File(os.Getenv("LOCK")).Inherit(context.Background(), self(), value)
 }
 
+// helperInheritStarved tries it without a free descriptor.
+func helperInheritStarved(value string) (lock.Lease, error) {
+	if err := limitFiles(3); err != nil {
+		return nil, err
+	}
+	defer func() { _ = limitFiles(1 << 10) }()
+	return helperInherit(value)
+}
+
+// limitFiles sets how many descriptors this process may have.
+func limitFiles(n uint64) error {
+	return unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: 1 << 10})
+}
+
 // helperExec replaces the process by itself.
-func helperExec(lease lock.Lease, path string, left int) int {
+func helperExec(lease lock.Lease, path string, left int, env ...string) int {
 	h, err := lease.Handoff()
 	if err == nil {
 		_, err = unix.FcntlInt(h.File.Fd(), unix.F_SETFD, 0)
@@ -117,9 +144,8 @@ func helperExec(lease lock.Lease, path string, left int) int {
 		var exe string
 		exe, err = os.Executable()
 		if err == nil {
-			err = syscall.Exec(exe, os.Args, []string{
-				helperEnv + "=1", "LOCK=" + path, "HANDOFF=" + h.Value, "LEFT=" + strconv.Itoa(left-1),
-			})
+			err = syscall.Exec(exe, os.Args, append(env,
+				helperEnv+"=1", "LOCK="+path, "HANDOFF="+h.Value, "LEFT="+strconv.Itoa(left-1)))
 		}
 	}
 	fmt.Println("error", err)
