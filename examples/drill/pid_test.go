@@ -96,7 +96,7 @@ func TestThePIDFileIsRemovedByItsOwnerAlone(t *testing.T) {
 
 func TestADeadDaemonsPIDFileIsTakenOver(t *testing.T) {
 	t.Parallel()
-	for name, text := range map[string]string{"stale": "", "empty": "\x00", "garbage": "no number\nat all"} {
+	for name, text := range map[string]string{"stale": "", "empty": "\x00"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
@@ -116,6 +116,19 @@ func TestADeadDaemonsPIDFileIsTakenOver(t *testing.T) {
 			s.requireEnd(0)
 		})
 	}
+}
+
+// A file that is no PID file is refused before anything is touched, and keeps
+// its text.
+func TestAFileThatIsNoPIDFileIsKept(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.write("pid", "my notes\n", 0o644)
+	got := s.run(s.args()...)
+	require.Equal(t, 1, got.code)
+	require.Contains(t, got.err, "it holds something else than a process's number; name another path, or remove it")
+	require.Equal(t, "my notes\n", s.read("pid"))
+	require.NoFileExists(t, s.path("log"))
 }
 
 // What -s must not take for a running daemon.

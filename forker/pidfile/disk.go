@@ -30,7 +30,8 @@ func (DiskFiles) Check(path string) error {
 // Lock writes this process's number and a newline to path, with mode 0644 less
 // the umask: at once and whole, or not at all. It is refused with a
 // *LockedError while another living process, or this one, has locked the file.
-// A file that a dead process left is taken over, whatever it holds. A relative
+// A file that a dead process left is taken over, even an empty one; a file that
+// holds something else than a process's number is refused. A relative
 // path is resolved against the working directory of this moment. It may block
 // for half a second while another process is between two steps of its own.
 func (d DiskFiles) Lock(path string) (File, error) {

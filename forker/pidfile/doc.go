@@ -20,6 +20,7 @@
 //   - The number in the file is never trusted. Find first takes hold of the
 //     process and then looks for its lock on the file, so that a signal cannot
 //     reach a process that was given the number later.
+//   - A file that is no PID file keeps its text: it is never replaced.
 //   - In a folder that others may write to, nothing that somebody else has put
 //     there is followed, overwritten or believed.
 //

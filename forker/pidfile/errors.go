@@ -21,6 +21,19 @@ var errChanging = errors.New("it keeps changing hands; try again")
 var errReplaced = errors.New("somebody has put another file in its place, which is left alone; " +
 	"remove that one, or restart this daemon with a PID file of its own")
 
+// errEmpty says that a PID file has no number in it.
+var errEmpty = errors.New("it is empty; if no daemon is running, remove it")
+
+// errForeign says that a file is not replaced, because it is no PID file.
+var errForeign = errors.New("it holds something else than a process's number; name another path, or remove it")
+
+// foreignError says what a file begins with that is no PID file.
+type foreignError struct{ text []byte }
+
+func (e foreignError) Error() string {
+	return fmt.Sprintf("it holds %q instead of a process's number; is it the right file?", e.text)
+}
+
 // errRemoved says that a File is used after its Remove.
 var errRemoved = errors.New("it has been removed by Remove")
 

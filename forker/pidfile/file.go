@@ -161,11 +161,25 @@ func readPID(file *os.File) (int, error) {
 		return 0, err
 	}
 	if len(text) == 0 {
-		return 0, errors.New("it is empty; if no daemon is running, remove it")
+		return 0, errEmpty
 	}
 	pid, err := strconv.Atoi(strings.TrimSuffix(string(text), "\n"))
 	if err != nil || pid <= 0 {
-		return 0, fmt.Errorf("it holds %q instead of a process's number; is it the right file?", text)
+		return 0, foreignError{text}
 	}
 	return pid, nil
+}
+
+// checkContent refuses to replace what is no PID file. A crash can leave an
+// empty one.
+func checkContent(file *os.File) error {
+	_, err := readPID(file)
+	var foreign foreignError
+	switch {
+	case errors.As(err, &foreign):
+		return errForeign
+	case errors.Is(err, errEmpty):
+		return nil
+	}
+	return plain(err)
 }

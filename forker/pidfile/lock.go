@@ -18,8 +18,9 @@ import (
 //  1. Nothing is there: a new file is moved there, unless another process was
 //     faster.
 //  2. Something is there and its flock can be had: its owner is dead. If the
-//     path still leads to it, a new file is moved over it while we hold that
-//     flock, so that of many processes one gets this far.
+//     path still leads to it, and it holds a number or nothing, a new file is
+//     moved over it while we hold that flock, so that of many processes one
+//     gets this far.
 //  3. The flock is held: by a living process, which the error names; or by one
 //     that is at step 2, or by a Find that looks: then it is tried again.
 func tryLock(path string) (*lockedFile, error) {
@@ -43,6 +44,9 @@ func tryLock(path string) (*lockedFile, error) {
 		return nil, err
 	case !isAt(old, path):
 		return nil, temporary{errChanging}
+	}
+	if err := checkContent(old); err != nil {
+		return nil, err
 	}
 	file, err := install(path, old)
 	return newLockedFile(path, file, err)

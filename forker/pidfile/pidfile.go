@@ -17,7 +17,8 @@ type Files interface {
 	// Lock writes this process's number to path: at once and whole, or not at
 	// all. It is refused with a *LockedError while another living process, or
 	// this one, has locked the file. A file that a dead process left is taken
-	// over.
+	// over, even an empty one. A file that holds something else than a process's
+	// number is refused, here and by Check.
 	Lock(path string) (File, error)
 
 	// Inherit takes over the lock that this process's former program passed

@@ -60,7 +60,7 @@ func TestOfManyProcessesOneLocks(t *testing.T) {
 	}
 	dead := startOther(t)
 	dead.Kill()
-	for round, before := range []string{"", "", "missing", "missing", "garbage", "stale", "stale"} {
+	for round, before := range []string{"", "", "missing", "missing", "stale", "stale"} {
 		path := pathIn(t)
 		switch before {
 		case "missing":
@@ -163,6 +163,30 @@ func TestWhereAPIDFileCannotBe(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, entries, 5, "nothing left behind")
+}
+
+func TestAFileThatIsNoPIDFileKeepsItsText(t *testing.T) {
+	path := pathIn(t)
+	m := pidfile.Disk(nil)
+	for _, text := range []string{"buy milk\n", "\n", "0\n", "-1\n", "12 13\n", "12\n\n", strings.Repeat("9", 100), "\x00\x00"} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+		_, lockErr := m.Lock(path)
+		for doing, err := range map[string]error{"lock ": lockErr, "": m.Check(path)} {
+			require.EqualError(t, err, "pidfile: "+doing+path+
+				": it holds something else than a process's number; name another path, or remove it", "%q", text)
+		}
+		kept, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, text, string(kept))
+		onlyFile(t, path)
+	}
+	for _, text := range []string{"", "99999999", "99999999\n"} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+		require.NoError(t, m.Check(path), "%q", text)
+		file, err := m.Lock(path)
+		require.NoError(t, err, "%q", text)
+		require.NoError(t, file.Remove())
+	}
 }
 
 func TestAFullDiskLeavesNothingBehind(t *testing.T) {

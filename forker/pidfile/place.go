@@ -19,17 +19,36 @@ func checkPlace(path string) error {
 		return err
 	}
 	err := safefile.Check(path, os.O_RDWR)
-	if errors.Is(err, fs.ErrNotExist) {
+	exists := !errors.Is(err, fs.ErrNotExist)
+	if !exists {
 		err = safefile.Check(path, os.O_RDWR|os.O_CREATE)
 	}
 	if err != nil {
 		return explained{err}
+	}
+	if exists {
+		if err := checkContentAt(path); err != nil {
+			return err
+		}
 	}
 	folder := filepath.Dir(path) // where a dead process's file is replaced
 	if err := unix.Faccessat(unix.AT_FDCWD, folder, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
 		return fmt.Errorf("folder %s: %w; let user %d write in it, or name another path", folder, err, os.Geteuid())
 	}
 	return nil
+}
+
+// checkContentAt refuses a path at which something else than a PID file is.
+func checkContentAt(path string) error {
+	file, err := openOwn(path, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it was removed just now
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return checkContent(file)
 }
 
 // openOwn opens a file that this process may rely on.

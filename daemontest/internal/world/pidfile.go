@@ -57,10 +57,16 @@ type pidFiles struct {
 	store *PIDFiles
 }
 
-// Check knows the paths that the scenario denies.
+// Check knows the paths that the scenario denies, and refuses a file that is no
+// PID file.
 func (p pidFiles) Check(path string) error {
-	if err := p.store.files.denies(clean(path)); err != nil {
+	path = clean(path)
+	if err := p.store.files.denies(path); err != nil {
 		return fmt.Errorf("pidfile: PID file: %w", err)
+	}
+	content, _ := p.store.files.look(path)
+	if pid, err := strconv.Atoi(strings.TrimSuffix(content, "\n")); content != "" && (err != nil || pid <= 0) {
+		return fmt.Errorf("pidfile: %s: it holds something else than a process's number; name another path, or remove it", path)
 	}
 	return nil
 }

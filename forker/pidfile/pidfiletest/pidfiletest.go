@@ -93,7 +93,8 @@ func Run(t *testing.T, s Subject) {
 		{"a living process's lock refuses others", lockRefuses},
 		{"a removed file is free", removedIsFree},
 		{"a dead process's file is taken over", deadIsTakenOver},
-		{"a file of anything is taken over", garbageIsTakenOver},
+		{"a stale or empty file is taken over", staleIsTakenOver},
+		{"a file that is no PID file is refused and kept", foreignIsKept},
 		{"Restore repairs a removed file", restoreRepairs},
 		{"Restore leaves a replaced file alone", restoreLeavesReplaced},
 		{"Check touches nothing", checkTouchesNothing},
@@ -177,8 +178,20 @@ func deadIsTakenOver(t *testing.T, m Machine) {
 	require.NoError(t, file.Remove())
 }
 
-func garbageIsTakenOver(t *testing.T, m Machine) {
-	for _, text := range []string{"", "garbage", fmt.Sprintln(m.Start().PID())} {
+func foreignIsKept(t *testing.T, m Machine) {
+	for _, text := range []string{"buy milk\n", "-1\n", "12 13\n"} {
+		require.NoError(t, m.Disk.WriteFile(path(m), []byte(text)))
+		_, err := m.Files.Lock(path(m))
+		for _, err := range []error{err, m.Files.Check(path(m))} {
+			require.ErrorContains(t, err, "it holds something else than a process's number")
+			require.ErrorContains(t, err, path(m))
+		}
+		require.Equal(t, text, content(t, m))
+	}
+}
+
+func staleIsTakenOver(t *testing.T, m Machine) {
+	for _, text := range []string{"", fmt.Sprint(m.Start().PID()), fmt.Sprintln(m.Start().PID())} {
 		require.NoError(t, m.Disk.WriteFile(path(m), []byte(text)))
 		require.NoError(t, lock(t, m).Remove())
 	}
