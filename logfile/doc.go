@@ -37,6 +37,12 @@
 // be written, the held lines follow. A line that was cut off is ended first
 // and then written again in full.
 //
+// # A standard output that nobody reads
+//
+// A full pipe or a stopped terminal does not stop the daemon: lines are queued
+// for it, up to 1 MiB, and dropped beyond. When it flows again, they follow, and
+// how many were dropped. [Log.Flush] waits for it.
+//
 // # Who does what
 //
 // [Log] knows a clock, a place for files and a standard output; [Config] says

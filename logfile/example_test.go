@@ -4,6 +4,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/logfile"
 )
 
@@ -14,7 +15,7 @@ func (*noon) Wall() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time
 
 // A log writes to standard output until it is opened.
 func ExampleLog() {
-	log := logfile.New(logfile.Config{PID: 12345, Stdout: os.Stdout, Clock: &noon{}})
+	log := logfile.New(logfile.Config{PID: 12345, Stdout: os.Stdout, Clock: &noon{handClock{Clock: clockwork.Real()}}})
 	log.Print("a message of\ntwo lines")
 	log.Printf("no message can \x1b[31mcolour\a a terminal")
 	// Output:
@@ -25,7 +26,7 @@ func ExampleLog() {
 
 // With JSON each message is one object.
 func ExampleSettings_json() {
-	log := logfile.New(logfile.Config{PID: 12345, Stdout: os.Stdout, Clock: &noon{}})
+	log := logfile.New(logfile.Config{PID: 12345, Stdout: os.Stdout, Clock: &noon{handClock{Clock: clockwork.Real()}}})
 	log.Configure(logfile.Settings{JSON: true})
 	log.Print("fetched 12 rows")
 	// Output:

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/evertick/evertick/clockwork"
 )
@@ -24,7 +25,9 @@ type Config struct {
 	// Files is where the log files are. Nil means Disk().
 	Files Files
 
-	// Stdout receives what does not go to a file. Its errors are ignored. Nil
+	// Stdout receives what does not go to a file. Its first error is logged
+	// where there is a file, and the others are ignored. It may block; it is
+	// written by one goroutine at a time, which ends when nothing is left. Nil
 	// means that it goes nowhere.
 	Stdout io.Writer
 
@@ -64,10 +67,17 @@ type Log struct {
 	lines    formatter
 	buf      []byte // the line being written
 
+	namePanicSaid bool
+
 	isOpen  bool   // the file may be touched
 	path    string // of the file that the log belongs into; empty for standard output
 	out     output
 	checked int64 // the second in which name and file were looked at last
+
+	stdout            *stdout
+	pending           <-chan struct{} // the last line that went to standard output
+	stdoutUsed        bool
+	stdoutFailureSaid bool
 
 	broken bool // the file cannot be written; it has been said
 	held   heldLines
@@ -79,7 +89,8 @@ func New(c Config) *Log {
 	c.Clock = cmp.Or(c.Clock, clockwork.Real())
 	c.Files = cmp.Or(c.Files, Disk())
 	c.Stdout = cmp.Or(c.Stdout, io.Discard)
-	return &Log{config: c, lines: formatter{pid: c.PID}}
+	lines := formatter{pid: c.PID}
+	return &Log{config: c, lines: lines, stdout: &stdout{w: c.Stdout, clock: c.Clock, lines: lines}}
 }
 
 // Configure replaces the settings. A new name takes effect with Open or with
@@ -89,6 +100,7 @@ func (l *Log) Configure(s Settings) {
 	defer l.mu.Unlock()
 	l.settings = s
 	l.lines.json = s.JSON
+	l.stdout.setJSON(s.JSON)
 }
 
 // Config returns what the log is made of, with nothing left out.
@@ -102,7 +114,9 @@ func (l *Log) Settings() Settings {
 }
 
 // Print logs a message of one or more lines. As text, one newline at its end
-// is dropped. It blocks while the file does and never fails.
+// is dropped. It blocks while the file does, and never fails. A standard output
+// that takes nothing holds up one caller, for 100ms; from then on up to 1 MiB
+// is queued for it and the rest dropped, which is said when it flows again.
 func (l *Log) Print(message string) {
 	l.write(message)
 	l.observe(message)
@@ -112,6 +126,10 @@ func (l *Log) Print(message string) {
 func (l *Log) Printf(format string, args ...any) {
 	l.Print(fmt.Sprintf(format, args...))
 }
+
+// Flush waits until standard output has taken everything, but not longer than
+// limit by the log's clock. It reports whether nothing is left.
+func (l *Log) Flush(limit time.Duration) bool { return l.stdout.flush(limit) }
 
 // Format returns a message as it would stand in the log now, without the
 // newline at its end. It writes nothing.

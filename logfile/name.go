@@ -8,7 +8,8 @@ import (
 // Name returns the path of the log file for a wall-clock time. It is asked
 // again with the first message of each second, and when the path changes the
 // log moves on to the new file. An empty path means standard output. It must
-// be quick and safe for concurrent use, and must not log.
+// be quick and safe for concurrent use, and must not log. Where it panics, the
+// log stays with the file that it had, or standard output, and says so once.
 type Name func(wall time.Time) string
 
 // Fixed returns the name that is always path. logrotate(8) may rename or

@@ -1,13 +1,16 @@
 package logfile
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Open makes the log go to its file from now on. It does nothing when the log
 // is open. Where the file cannot be opened, the log goes to standard output
 // until it can.
 func (l *Log) Open() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer l.unlock()
 	if l.isOpen {
 		return
 	}
@@ -26,17 +29,23 @@ func (l *Log) Opened() bool {
 // waiting for the next message.
 func (l *Log) Retry() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer l.unlock()
 	if l.isOpen && l.broken {
 		l.refresh()
 	}
 }
 
 // Close writes the held lines if the file can be written again, and closes it.
-// What is logged afterwards goes to standard output until the next Open.
+// It waits up to a second for a standard output that is behind. What is logged
+// afterwards goes to standard output until the next Open.
 func (l *Log) Close() {
+	l.closeFile()
+	l.Flush(closePatience)
+}
+
+func (l *Log) closeFile() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer l.unlock()
 	if l.isOpen && l.broken {
 		l.refresh()
 	}
@@ -72,7 +81,8 @@ func (l *Log) advance(wall time.Time) {
 // that is open, and tries again one that could not be written.
 func (l *Log) reopen(wall time.Time) {
 	l.checked = wall.Unix()
-	path := l.pathAt(wall)
+	path, panicked := l.pathAt(wall)
+	defer l.sayNamePanic(panicked)
 	if path != l.path || !l.out.inPlace() {
 		l.out.close()
 		l.path = path
@@ -92,15 +102,35 @@ func (l *Log) reopen(wall time.Time) {
 	}
 }
 
-func (l *Log) pathAt(wall time.Time) string {
+// pathAt returns the path that the log belongs into now. Where the name
+// panics, that is the path of before, and the panic's value is returned.
+func (l *Log) pathAt(wall time.Time) (path string, panicked any) {
 	if l.settings.Name == nil {
-		return ""
+		return "", nil
 	}
-	path := l.settings.Name(wall)
+	defer func() {
+		if panicked = recover(); panicked != nil {
+			path = l.path
+		}
+	}()
+	path = l.settings.Name(wall)
 	if path == "" || l.config.Resolve == nil {
-		return path
+		return path, nil
 	}
-	return l.config.Resolve(path)
+	return l.config.Resolve(path), nil
+}
+
+// sayNamePanic says, once, that the name panicked with a value other than nil.
+func (l *Log) sayNamePanic(value any) {
+	if value == nil || l.namePanicSaid {
+		return
+	}
+	l.namePanicSaid = true
+	where := l.path
+	if where == "" {
+		where = "standard output"
+	}
+	l.emit(l.lines.append(nil, fmt.Sprintf("Warning: the log's name function panicked, the log stays with %s: %v", where, value)))
 }
 
 // header writes the first line after a file was opened.

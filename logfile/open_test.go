@@ -209,3 +209,31 @@ func TestWhatIsLeftOutIsOfThisProcess(t *testing.T) {
 		t.Errorf("PID %s and %q, want %d and %q", pid, rest, os.Getpid(), want)
 	}
 }
+
+// A name that panics is said once, and the log stays where it is.
+func TestANameThatPanicsMovesNothing(t *testing.T) {
+	broken := false
+	f := newFixture(t, logfile.Settings{Name: func(wall time.Time) string {
+		if broken {
+			panic("no name at " + wall.Format(time.TimeOnly))
+		}
+		return path
+	}})
+	f.Open()
+	broken = true
+	f.second("1")
+	f.second("2")
+	broken = false
+	f.second("3")
+	f.holds(path, header, "Warning: the log's name function panicked, the log stays with "+path+": no name at 08:12:45", "1", "2", "3")
+	f.printed()
+}
+
+// Before there is a file, that is standard output.
+func TestANameThatPanicsFromTheBeginning(t *testing.T) {
+	f := newFixture(t, logfile.Settings{Name: func(time.Time) string { panic("no name") }})
+	f.Open()
+	f.second("1")
+	f.Close()
+	f.printed("Warning: the log's name function panicked, the log stays with standard output: no name", "1")
+}

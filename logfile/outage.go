@@ -16,7 +16,7 @@ type heldLines struct {
 
 func (h *heldLines) add(line []byte) {
 	if h.buf.Len()+len(line) > heldLimit {
-		h.lost++
+		h.lost += bytes.Count(line, []byte("\n"))
 		return
 	}
 	h.buf.Write(line)
@@ -64,7 +64,11 @@ func (l *Log) recover() {
 	}
 	text := "The log file can be written again."
 	if l.held.lost > 0 {
-		text += fmt.Sprintf(" %d lines went to standard output only.", l.held.lost)
+		fate := "went to standard output only"
+		if l.settings.Silent {
+			fate = "are lost"
+		}
+		text += fmt.Sprintf(" %d lines %s.", l.held.lost, fate)
 	}
 	l.held.lost, l.broken = 0, false
 	if err := l.out.write(l.lines.append(nil, text)); err != nil {

@@ -2,6 +2,7 @@ package logfile_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -210,16 +211,33 @@ func TestLinesBeyondWhatIsHeldAreCounted(t *testing.T) {
 	f.holds(path, append(want, full, "1", again, "2")...)
 }
 
-// A standard output that fails ends nothing.
-func TestABrokenStandardOutputIsIgnored(t *testing.T) {
+// A message of several lines counts as such, and where there is no standard
+// output, what did not fit is lost.
+func TestLinesBeyondWhatIsHeldAreLostInSilence(t *testing.T) {
+	f := newFixture(t, logfile.Settings{Name: logfile.Fixed(path), Silent: true})
+	f.Open()
+	f.files.fill(0)
+	f.Print("short")
+	f.Print(strings.Repeat(strings.Repeat("x", 300_000)+"\n", 4))
+	f.files.clean()
+	f.second("after")
+	f.holds(path, header, full, "short", again+" 4 lines are lost.", "after")
+	f.printed()
+}
+
+// A standard output that fails ends nothing, and is said once, in the file.
+func TestABrokenStandardOutputIsSaidOnce(t *testing.T) {
 	files := newScriptedFiles()
 	log := logfile.New(logfile.Config{Daemon: "poller", Host: "web1", PID: 12345, Files: files, Stdout: brokenPipe{}})
 	log.Configure(logfile.Settings{Name: logfile.Fixed(path), Verbose: true})
 	log.Print("before")
 	log.Open()
-	log.Print("open")
-	if content, _ := files.read(path); len(messages(content)) != 2 {
-		t.Errorf("the file holds %q", content)
+	log.Print("1")
+	log.Print("2")
+	content, _ := files.read(path)
+	want := []string{header, "Warning: standard output cannot be written: broken pipe", "1", "2"}
+	if got := messages(content); !slices.Equal(got, want) {
+		t.Errorf("the file holds %q, want %q", got, want)
 	}
 }
 

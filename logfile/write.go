@@ -1,12 +1,15 @@
 package logfile
 
-import "io"
+import (
+	"fmt"
+	"io"
+)
 
 // write formats and writes a message.
 func (l *Log) write(message string) {
 	wall := l.config.Clock.Wall()
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer l.unlock()
 	l.advance(wall)
 	l.buf = l.lines.append(l.buf[:0], message)
 	l.emit(l.buf)
@@ -17,7 +20,7 @@ func (l *Log) write(message string) {
 func (l *Log) WriteLine(line []byte) {
 	wall := l.config.Clock.Wall()
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer l.unlock()
 	l.advance(wall)
 	l.emit(line)
 }
@@ -31,6 +34,12 @@ func (l *Log) emit(line []byte) {
 	if l.settings.Verbose {
 		l.toStdout(line)
 	}
+	l.sayStdoutFailure()
+	l.toFile(line)
+}
+
+// toFile writes finished lines to the file, or holds them for it.
+func (l *Log) toFile(line []byte) {
 	if l.broken {
 		l.hold(line)
 		return
@@ -41,9 +50,33 @@ func (l *Log) emit(line []byte) {
 	}
 }
 
+// toStdout queues finished lines for standard output; unlock waits for them.
 func (l *Log) toStdout(line []byte) {
-	if !l.settings.Silent {
-		_, _ = l.config.Stdout.Write(line) // there is nowhere left to complain
+	if l.settings.Silent {
+		return
+	}
+	l.stdoutUsed = true
+	l.pending = l.stdout.push(line, l.lines.wall)
+}
+
+// unlock unlocks the log, and then waits until standard output has what was
+// written meanwhile, or turns out to be stuck.
+func (l *Log) unlock() {
+	pending := l.pending
+	l.pending = nil
+	l.mu.Unlock()
+	l.stdout.await(pending)
+}
+
+// sayStdoutFailure says, once and in the file, that standard output cannot be
+// written.
+func (l *Log) sayStdoutFailure() {
+	if !l.stdoutUsed || l.stdoutFailureSaid {
+		return
+	}
+	if err := l.stdout.failure(); err != nil {
+		l.stdoutFailureSaid = true
+		l.toFile(l.lines.append(nil, fmt.Sprintf("Warning: standard output cannot be written: %v", err)))
 	}
 }
 

@@ -17,7 +17,7 @@ func (noon) Wall() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.
 
 // log/slog writes to the same log.
 func ExampleHandler() {
-	log := logfile.New(logfile.Config{PID: 12345, Stdout: os.Stdout, Clock: noon{}})
+	log := logfile.New(logfile.Config{PID: 12345, Stdout: os.Stdout, Clock: noon{clockwork.Real()}})
 	logger := slog.New(slogger.Handler(log)).With("job", 7)
 	logger.Info("fetched", "rows", 12)
 	logger.Warn("slow", "took", 3*time.Second)

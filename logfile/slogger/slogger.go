@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/evertick/evertick/logfile"
 )
@@ -100,6 +102,7 @@ func (h textHandler) attributes(ctx context.Context, r slog.Record) (string, err
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.out.Reset()
+	r.Time, r.Level, r.Message = time.Time{}, ownLevel, ownMessage
 	if err := h.inner.Handle(ctx, r); err != nil {
 		return "", err
 	}
@@ -116,9 +119,19 @@ func (h textHandler) WithGroup(name string) slog.Handler {
 	return h
 }
 
+// The record's own level and message go to the inner handler as these, to tell
+// them from attributes of the same names; a zero time is left out anyway.
+const (
+	ownLevel   = slog.Level(math.MinInt)
+	ownMessage = "\x00the record's own message\x00"
+)
+
 // attributesOnly drops what the log's own format holds already.
 func attributesOnly(groups []string, a slog.Attr) slog.Attr {
-	if len(groups) == 0 && (a.Key == slog.LevelKey || a.Key == slog.MessageKey || a.Key == slog.TimeKey) {
+	switch {
+	case len(groups) > 0:
+	case a.Key == slog.LevelKey && a.Value.Kind() == slog.KindAny && a.Value.Any() == any(ownLevel),
+		a.Key == slog.MessageKey && a.Value.Kind() == slog.KindString && a.Value.String() == ownMessage:
 		return slog.Attr{}
 	}
 	return a

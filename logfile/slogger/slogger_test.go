@@ -46,6 +46,18 @@ func TestSlogRecordsAsText(t *testing.T) {
 	}
 }
 
+// Attributes that are called as the parts of a record stay.
+func TestSlogAttributesNamedAsTheRecordsOwn(t *testing.T) {
+	f := newFixture(t, logfile.Settings{})
+	log := slog.New(slogger.Handler(f.Log))
+	log.Info("fill", "level", 7, "msg", "x", "time", "noon")
+	log.Warn("kinds", "level", slog.LevelWarn, "msg", "kinds", "time", clock{}.Wall())
+	log.With("level", 7).Info("with", "level", []int{1})
+	f.holds("fill level=7 msg=x time=noon",
+		"Warning: kinds level=WARN msg=kinds time=2026-11-23T08:12:44.000Z",
+		"with level=7 level=[1]")
+}
+
 // JSON records are objects with the time of the log's clock and the PID.
 func TestSlogRecordsAsJSON(t *testing.T) {
 	f := newFixture(t, logfile.Settings{JSON: true})
@@ -124,7 +136,7 @@ type fixture struct {
 func newFixture(t *testing.T, s logfile.Settings) *fixture {
 	f := &fixture{t: t, stdout: &bytes.Buffer{}}
 	f.Log = logfile.New(logfile.Config{
-		Daemon: "poller", Host: "web1", PID: 12345, Clock: clock{}, Stdout: f.stdout,
+		Daemon: "poller", Host: "web1", PID: 12345, Clock: clock{clockwork.Real()}, Stdout: f.stdout,
 		Observe: func(message string) { f.observed = append(f.observed, message) },
 	})
 	f.Configure(s)

@@ -1,0 +1,160 @@
+package logfile
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/evertick/evertick/clockwork"
+)
+
+const (
+	// stdoutLimit bounds the lines that wait for standard output.
+	stdoutLimit = 1 << 20
+
+	// stdoutPatience is how long the first line that standard output does not
+	// take keeps its caller waiting. Until it is taken, the others just queue.
+	stdoutPatience = 100 * time.Millisecond
+
+	// closePatience is how long Close waits for what is queued.
+	closePatience = time.Second
+)
+
+// stdout is standard output, which may be a pipe that nobody reads, or a
+// terminal that was stopped. The lines are written one after the other by a
+// goroutine that lives while there are any:
+//
+//  1. A caller queues its line and waits until it is written, so that a Writer
+//     that does not block has each line before Print returns.
+//  2. When that takes too long, standard output is stuck: nobody waits for it
+//     until the queue is empty again.
+//  3. From the first line that does not fit into the queue on, lines are dropped
+//     until it is empty. Then it is said how many.
+type stdout struct {
+	w     io.Writer
+	clock clockwork.Clock
+
+	mu      sync.Mutex // held for instants only
+	lines   formatter
+	queue   []queuedLine  // the first one is being written
+	size    int           // bytes in the queue
+	idle    chan struct{} // closed when the queue is empty; nil while it is
+	stuck   bool          // the queue has kept a caller waiting for too long
+	dropped int           // lines
+	err     error         // the first one of w
+}
+
+type queuedLine struct {
+	text    []byte
+	written chan struct{} // closed when it is
+}
+
+// push queues a copy of finished lines. What it returns is for await.
+func (s *stdout) push(line []byte, wall time.Time) (written <-chan struct{}) {
+	if s.w == io.Discard {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines.setTime(wall)
+	if s.dropped > 0 || s.size > 0 && s.size+len(line) > stdoutLimit {
+		s.dropped += bytes.Count(line, []byte("\n"))
+		return nil
+	}
+	done := s.add(bytes.Clone(line))
+	if s.idle == nil {
+		s.idle = make(chan struct{})
+		go s.drain()
+	}
+	if s.stuck {
+		return nil
+	}
+	return done
+}
+
+// add appends to the queue. The mutex is held.
+func (s *stdout) add(text []byte) chan struct{} {
+	done := make(chan struct{})
+	s.queue = append(s.queue, queuedLine{text, done})
+	s.size += len(text)
+	return done
+}
+
+// drain writes the queue until it is empty.
+func (s *stdout) drain() {
+	for more := true; more; {
+		s.mu.Lock()
+		line := s.queue[0]
+		s.mu.Unlock()
+		_, err := s.w.Write(line.text)
+		more = s.wrote(line, err)
+	}
+}
+
+// wrote takes a line off the queue, and reports whether there are more.
+func (s *stdout) wrote(line queuedLine, err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer close(line.written)
+	s.queue = s.queue[1:]
+	s.size -= len(line.text)
+	if s.err == nil {
+		s.err = err
+	}
+	if len(s.queue) > 0 {
+		return true
+	}
+	if s.dropped > 0 {
+		s.add(s.lines.append(nil, fmt.Sprintf("Warning: standard output was not read, %d lines were dropped.", s.dropped)))
+		s.dropped = 0
+		return true
+	}
+	close(s.idle)
+	s.queue, s.idle, s.stuck = nil, nil, false
+	return false
+}
+
+// await waits until a line is written, or standard output turns out to be stuck.
+func (s *stdout) await(written <-chan struct{}) {
+	if written == nil || s.within(written, stdoutPatience) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stuck = s.idle != nil
+}
+
+// flush waits until the queue is empty, and reports whether it is.
+func (s *stdout) flush(limit time.Duration) bool {
+	s.mu.Lock()
+	idle := s.idle
+	s.mu.Unlock()
+	return idle == nil || s.within(idle, limit)
+}
+
+// within waits for done, but not longer than limit.
+func (s *stdout) within(done <-chan struct{}, limit time.Duration) bool {
+	timer := s.clock.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C():
+		return false
+	}
+}
+
+// failure returns the first error of standard output so far.
+func (s *stdout) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+func (s *stdout) setJSON(json bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines.json = json
+}
