@@ -30,25 +30,32 @@ func (d *Daemon) setUp(ctx context.Context) error {
 		}
 		d.cleanups.push("plugin "+p.Name(), func(ctx context.Context) error { return p.Teardown(ctx, d) })
 	}
-	for _, f := range d.set.setup {
-		if err := recovered(func() error { return f(ctx, d) }); err != nil {
+	for _, s := range d.set.stages {
+		if s.teardown != nil {
+			d.cleanups.push("daemon", func(ctx context.Context) error { return s.teardown(ctx, d) })
+			continue
+		}
+		if err := recovered(func() error { return s.setup(ctx, d) }); err != nil {
 			return fmt.Errorf("setup: %w", err)
 		}
-	}
-	for _, f := range d.set.teardown {
-		d.cleanups.push("daemon", func(ctx context.Context) error { return f(ctx, d) })
 	}
 	return nil
 }
 
-// tearDown undoes in reverse what setUp did. An error or panic in one does not
-// keep the others from running.
+// tearDown undoes in reverse what setUp did. An error, a panic or a Goexit in
+// one does not keep the others from running.
 func (d *Daemon) tearDown(ctx context.Context) {
-	for {
-		last, ok := d.cleanups.pop()
-		if !ok {
-			return
-		}
-		d.guard(last.name+": teardown", func() error { return last.undo(ctx) })
+	last, ok := d.cleanups.pop()
+	if !ok {
+		return
 	}
+	returned := false
+	defer func() {
+		if !returned {
+			d.Logf("Error: %s: teardown: %v", last.name, errGoexit)
+		}
+		d.tearDown(ctx)
+	}()
+	d.guard(last.name+": teardown", func() error { return last.undo(ctx) })
+	returned = true
 }

@@ -3,11 +3,13 @@ package core
 import (
 	"context"
 	"sync/atomic"
+	"time"
 )
 
 // A plan is what comes after draining and teardown.
 type plan struct {
 	restart bool   // the next program; else the end
+	resume  bool   // set up again in this program, instead of either
 	trial   bool   // try it first, after draining
 	bare    bool   // no teardown: something that it could collide with still runs
 	noLease bool   // the lock was lost: the next program must win it again
@@ -25,6 +27,36 @@ type ending struct {
 	final    atomic.Bool // teardown ends the process: the last mails are waited for
 
 	endTeardown context.CancelFunc // of the teardown that runs; nil before it
+	flushed     atomic.Bool        // it has waited for the last mails
+
+	firstStop time.Time // when a signal asked to stop for the first time; zero: none has
+}
+
+// sameStop is how long after the first signal to stop another one is the same
+// request: GNU timeout and some container inits deliver one of them twice, to a
+// process and to its group.
+const sameStop = 500 * time.Millisecond
+
+// A stopRequest is what one more signal to stop means.
+type stopRequest int
+
+const (
+	firstRequest stopRequest = iota
+	sameRequest
+	anotherRequest
+)
+
+// stopSignal counts a signal to stop.
+func (e *ending) stopSignal(now time.Time) stopRequest {
+	switch {
+	case e.firstStop.IsZero():
+		e.firstStop = now
+		return firstRequest
+	case now.Sub(e.firstStop) < sameStop:
+		return sameRequest
+	default:
+		return anotherRequest
+	}
 }
 
 // decide makes p the plan. The zero plan is to go on.
@@ -32,9 +64,13 @@ func (e *ending) decide(p plan) { e.plan = p }
 
 // stopInstead makes an end of a restart that is planned.
 func (e *ending) stopInstead(cause string) {
-	e.plan.restart, e.plan.trial = false, false
+	e.plan.restart, e.plan.trial, e.plan.resume = false, false, false
 	e.plan.cause = cause
 }
+
+// loseLease lets the next program of a restart that is planned win the lock
+// again.
+func (e *ending) loseLease() { e.plan.noLease = true }
 
 // fail lets an end that is planned be one with exit status 1; bare leaves
 // teardown out.

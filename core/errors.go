@@ -44,6 +44,18 @@ func catch(err *error) {
 	}
 }
 
+// catchFatal makes an error of what Daemon.Fatalf panics with, and lets every
+// other panic go on. It is to be deferred.
+func catchFatal(err *error) {
+	switch v := recover().(type) {
+	case nil:
+	case fatalError:
+		*err = v.err
+	default:
+		panic(v)
+	}
+}
+
 // recovered runs f and makes an error of a panic.
 func recovered(f func() error) (err error) {
 	defer catch(&err)

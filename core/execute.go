@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/evertick/evertick/core/host"
@@ -9,7 +10,10 @@ import (
 
 // executor runs iterations: it calls Execute and the hooks around it, and
 // counts.
-type executor struct{ d *Daemon }
+type executor struct {
+	d         *Daemon
+	abandoned *atomic.Bool
+}
 
 var _ iteration = executor{}
 
@@ -38,7 +42,9 @@ func (x executor) iterate(ctx context.Context, now time.Time) (end time.Time, to
 // execute calls the user's function without a closure, because at interval 0
 // even that would show.
 func (x executor) execute(ctx context.Context) (err error) {
-	if !x.d.set.crashOnPanic {
+	if x.d.set.crashOnPanic {
+		defer catchFatal(&err)
+	} else {
 		defer catch(&err)
 	}
 	return x.d.set.execute(ctx, x.d)
@@ -49,6 +55,9 @@ func (x executor) finish(ctx context.Context, n int64, start time.Time, err erro
 	d := x.d
 	end = x.now()
 	took = end.Sub(start)
+	if x.abandoned.Load() {
+		return end, took
+	}
 	d.counters.end(took, err != nil)
 	if d.host.Hooks.Observe != nil {
 		d.host.Hooks.Observe(host.Observation{Kind: host.Ended, Iteration: n, Took: took, Err: err})
@@ -56,6 +65,7 @@ func (x executor) finish(ctx context.Context, n int64, start time.Time, err erro
 	if len(d.set.handlers) > 0 {
 		x.tellEnd(ctx, n, took, err)
 	}
+	d.counters.idle(start)
 	return end, took
 }
 
@@ -73,15 +83,10 @@ func (x executor) tellEnd(ctx context.Context, n int64, took time.Duration, err 
 	}
 }
 
-// goexit ends the account of an iteration whose goroutine has ended. With
-// CrashOnPanic that may be the panic that ends the process, and nothing
-// follows.
-func (x executor) goexit(ctx context.Context) (took time.Duration, ok bool) {
-	if x.d.set.crashOnPanic {
-		return 0, false
-	}
+// goexit ends the account of an iteration whose goroutine has ended.
+func (x executor) goexit(ctx context.Context) (took time.Duration) {
 	if start, running := x.d.counters.startOfRunning(); running {
 		_, took = x.finish(ctx, x.d.Iteration(), start, errGoexit)
 	}
-	return took, true
+	return took
 }

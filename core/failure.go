@@ -3,8 +3,6 @@ package core
 import (
 	"fmt"
 	"time"
-
-	"github.com/evertick/evertick/clockwork"
 )
 
 // probation is the run time below which a fatal error is no bad luck but a bad
@@ -18,8 +16,7 @@ func (m *machine) onFatal(line string) state {
 	if !plan.restart {
 		return m.tearDown()
 	}
-	set := &m.d.set
-	m.setTimeout(backOffAt, clockwork.Backoff(set.backoff, set.maxBackoff, inARow, m.d.name, m.d.host.Name))
+	m.setTimeout(backOffAt, m.backoff(inARow))
 	return stateRestarting
 }
 
@@ -56,13 +53,7 @@ func (m *machine) onBackedOff(event) state {
 // the deadline may have been set for an earlier iteration.
 func (m *machine) onIterationTimeout(event) state {
 	timeout := m.d.set.iterationTimeout
-	started, running := m.d.counters.startOfRunning()
-	if !running {
-		m.timers.setAfter(iterationTimeoutAt, timeout)
-		return stateExecuting
-	}
-	if due := started.Add(timeout); m.d.host.Clock.Now().Before(due) {
-		m.timers.set(iterationTimeoutAt, due)
+	if !m.iterationIsLate() {
 		return stateExecuting
 	}
 	line := fmt.Sprintf("Error: Execute #%d has run for longer than its time-out of %s", m.d.Iteration(), timeout)
@@ -73,4 +64,31 @@ func (m *machine) onIterationTimeout(event) state {
 	m.setTimeout(timeUpAt, grace)
 	m.force(fmt.Sprintf("time-out of %s reached", timeout))
 	return stateDraining
+}
+
+// iterationIsLate reports whether the running iteration has reached its
+// time-out, and sets the deadline again if it has not.
+func (m *machine) iterationIsLate() bool {
+	timeout := m.d.set.iterationTimeout
+	started, running := m.d.counters.startOfRunning()
+	if !running {
+		m.timers.setAfter(iterationTimeoutAt, timeout)
+		return false
+	}
+	if due := started.Add(timeout); m.d.host.Clock.Now().Before(due) {
+		m.timers.set(iterationTimeoutAt, due)
+		return false
+	}
+	return true
+}
+
+// onIterationTimeoutDraining: the time-out counts while a restart waits for the
+// iteration, too. A stop has a time-out of its own.
+func (m *machine) onIterationTimeoutDraining(event) state {
+	if !m.ending.plan.restart || m.ending.forced || !m.jobs.running || !m.iterationIsLate() {
+		return m.state
+	}
+	m.force(fmt.Sprintf("time-out of %s reached", m.d.set.iterationTimeout))
+	m.setTimeout(timeUpAt, grace)
+	return m.state
 }

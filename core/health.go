@@ -10,10 +10,13 @@ type health struct {
 }
 
 // executed counts the outcome of an iteration, and reports whether it is the
-// last failure in a row that is allowed, which makes it fatal.
-func (h *health) executed(failed bool, limit int) (fatal bool) {
-	if !failed {
+// last failure in a row that is allowed, which makes it fatal. before says that
+// another one succeeded just before it.
+func (h *health) executed(failed, before bool, limit int) (fatal bool) {
+	if !failed || before {
 		h.failures = 0
+	}
+	if !failed {
 		return false
 	}
 	h.failures++

@@ -36,7 +36,7 @@ func (m *machine) onTick(e event) state {
 
 func (m *machine) onExecuted(e event) state {
 	m.endIteration(e)
-	fatal := m.health.executed(e.err != nil, m.d.set.maxFailures)
+	fatal := m.health.executed(e.err != nil, e.succeeded, m.d.set.maxFailures)
 	if e.err != nil {
 		line := fmt.Sprintf("Error: Execute #%d: %s", m.d.Iteration(), describe(e.err))
 		if fatal {

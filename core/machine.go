@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/evertick/evertick/clockwork"
@@ -32,6 +33,7 @@ type machine struct {
 	edges             *[numStates][numEvents]int // for a harness; nil in production
 	inherited         *handover                  // what may still be taken over from the program before
 	missedCountedAt   time.Time                  // when missed ticks were last counted; zero: never
+	trialsRefused     int                        // in a row, while an abandoned Execute bars the way back
 	restartAfterSetup string                     // why, if a restart was asked for during setup
 	outageLogged      bool                       // that the lock cannot be asked for, while standing by
 	ready             bool                       // readiness was reported
@@ -39,15 +41,16 @@ type machine struct {
 
 // An edge is what one event does in one state: the action, the states that it
 // may lead to, and words for the picture, one for each of these states,
-// separated by bars.
+// separated by bars. Where there is no action, the words say why the event is
+// ignored, or why it cannot come.
 type edge struct {
-	do    func(*machine, event) state
-	to    []state
-	words string
+	do         func(*machine, event) state
+	to         []state
+	words      string
+	impossible bool
 }
 
-// table is the edges by state and event. An event whose edge is the zero value
-// does nothing in that state.
+// table is the edges by state and event.
 type table [numStates][numEvents]edge
 
 // firstIndexes returns, for each cell, the place of its first move in Lifecycle.
@@ -70,7 +73,7 @@ const grace = time.Second
 func newMachine(d *Daemon, args []string, t *table) *machine {
 	m := &machine{d: d, args: args, table: t, inherited: d.inherited}
 	m.timers = newTimers(d.host.Clock)
-	m.jobs = newJobs(executor{d}, d.queue)
+	m.jobs = newJobs(func(abandoned *atomic.Bool) iteration { return executor{d, abandoned} }, d.queue)
 	m.handlers = newHandlerQueue(d.Logf, func() { d.observe(host.Observation{Kind: host.Queued}) })
 	m.pid = pidFile{files: d.host.PIDFiles, path: d.Path(d.cmd.pidFile)}
 	if d.host.Hooks.Observe != nil {
@@ -96,7 +99,11 @@ func (m *machine) run(ctx context.Context) (code int, over bool) {
 // handle lets e do what the table says.
 func (m *machine) handle(e event) {
 	from, ctx := m.state, m.jobs.ctx
-	if edge := &m.table[from][e.kind]; edge.do != nil {
+	edge := &m.table[from][e.kind]
+	if edge.impossible {
+		m.reportImpossible(e)
+	}
+	if edge.do != nil {
 		m.state = edge.do(m, e)
 		if m.d.host.Hooks.Observe != nil {
 			m.d.host.Hooks.Observe(host.Observation{
@@ -111,6 +118,15 @@ func (m *machine) handle(e event) {
 		})
 	}
 	m.jobs.begin()
+}
+
+// reportImpossible logs an event that cannot come. The daemon goes on as if it
+// had not; a harness fails.
+func (m *machine) reportImpossible(e event) {
+	m.d.Logf("Error: the event %q came in the state %q, which is a defect of Evertick: please report it", e.kind, m.state)
+	m.d.observe(host.Observation{
+		Kind: host.Handled, Event: e.kind.String(), From: m.state.String(), To: m.state.String(), Edge: -1,
+	})
 }
 
 // edgeIndex returns the place in Lifecycle of the move to the present state;
@@ -157,6 +173,12 @@ func (k eventKind) isReturn() bool {
 func (m *machine) setTimeout(d deadline, after time.Duration) {
 	m.d.queue.drop(deadlineEvents[d].kind)
 	m.timers.setAfter(d, after)
+}
+
+// clearTimeout clears a deadline, and forgets its event if that waits already.
+func (m *machine) clearTimeout(d deadline) {
+	m.d.queue.drop(deadlineEvents[d].kind)
+	m.timers.clear(d)
 }
 
 // force gives up waiting: it logs what every goroutine is doing and cancels

@@ -27,6 +27,9 @@ type Option func(*declaration) error
 // Func is a user's function in the life of a daemon.
 type Func func(ctx context.Context, d *Daemon) error
 
+// stage is a Setup or a Teardown; one of the two is nil.
+type stage struct{ setup, teardown Func }
+
 // declaration is what the options add up to. It is not written after they are
 // folded.
 type declaration struct {
@@ -36,12 +39,12 @@ type declaration struct {
 	pacing clockwork.Pacing
 	every  bool // Every was declared
 
-	setup, teardown []Func
-	execute         Func
-	checks          []Func
-	plugins         []Plugin
-	handlers        map[Hook][]Handler
-	onSignal        map[os.Signal]Func
+	stages   []stage // in their order
+	execute  Func
+	checks   []Func
+	plugins  []Plugin
+	handlers map[Hook][]Handler
+	onSignal map[os.Signal]Func
 
 	flags   []func(*kingpin.Application)
 	version string
@@ -213,7 +216,7 @@ func checkShift(what string, max time.Duration) error {
 // cancelled by a signal to stop.
 func Setup(f Func) Option {
 	return func(s *declaration) error {
-		s.setup = append(s.setup, f)
+		s.stages = append(s.stages, stage{setup: f})
 		return nil
 	}
 }
@@ -230,11 +233,12 @@ func Execute(f Func) Option {
 }
 
 // Teardown adds a function that runs once after the loop, in reverse order of
-// the options; those whose Setup was never reached do not run. A forced stop
-// skips it.
+// the options. It undoes the Setups that stand before it: where one of those
+// fails, it does not run; where a later one does, it runs. A forced stop skips
+// it.
 func Teardown(f Func) Option {
 	return func(s *declaration) error {
-		s.teardown = append(s.teardown, f)
+		s.stages = append(s.stages, stage{teardown: f})
 		return nil
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,7 +83,11 @@ func (s scripted) iterate(ctx context.Context, now time.Time) (time.Time, time.D
 	end := time.Now()
 	return end, end.Sub(now), err
 }
-func (s scripted) goexit(context.Context) (time.Duration, bool) { return 0, true }
+func (s scripted) goexit(context.Context) time.Duration { return 0 }
+
+func script(do func(context.Context) error) iterationMaker {
+	return func(*atomic.Bool) iteration { return scripted{do} }
+}
 
 // await takes the next event of the queue.
 func await(q *eventQueue) event {
@@ -99,12 +104,12 @@ func TestJobs(t *testing.T) {
 		q := newEventQueue()
 		release := make(chan struct{})
 		var n int
-		j := newJobs(scripted{func(context.Context) error {
+		j := newJobs(script(func(context.Context) error {
 			if n++; n == 1 {
 				<-release
 			}
 			return nil
-		}}, q)
+		}), q)
 
 		// A job begins when it is told to, and its return counts once.
 		j.start(checked, j.ctx, func(context.Context) error { return errors.New("boom") })
@@ -161,12 +166,12 @@ func TestJobs(t *testing.T) {
 func TestJobsRepeat(t *testing.T) {
 	q := newEventQueue()
 	n := 0
-	j := newJobs(scripted{func(context.Context) error {
+	j := newJobs(script(func(context.Context) error {
 		if n++; n == 10 {
 			q.post(event{kind: stopAsked})
 		}
 		return nil
-	}}, q)
+	}), q)
 	defer j.close()
 	j.repeat(true)
 	j.start(executed, j.ctx, nil)
@@ -344,9 +349,11 @@ func TestHealth(t *testing.T) {
 	var h health
 	var fatal []bool
 	for _, failed := range []bool{true, true, false, true, true, true, true} {
-		fatal = append(fatal, h.executed(failed, 3))
+		fatal = append(fatal, h.executed(failed, false, 3))
 	}
 	assert.Equal(t, []bool{false, false, false, false, false, true, true}, fatal)
+	assert.False(t, h.executed(true, true, 3), "a success before it ends the row")
+	assert.Equal(t, 1, h.failures)
 
 	var full []int
 	for i, resident := range []uint64{9, 9, 9, 9, 8, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9} {
@@ -444,4 +451,32 @@ func TestEdgesAreNumberedAsLifecycleHasThem(t *testing.T) {
 		}
 	}
 	assert.Len(t, all, n)
+}
+
+// Every event has a cell in every state that says what becomes of it.
+func TestTheTableIsTotal(t *testing.T) {
+	for s := range lifecycle {
+		for k, e := range lifecycle[s] {
+			if acts := e.do != nil; acts != (len(e.to) > 0) || acts && e.impossible || !acts && e.words == "" {
+				t.Errorf("%q in %q: want an action with its states, a reason to ignore it, or one why it cannot come", eventKind(k), state(s))
+			}
+		}
+	}
+	// What a person asks for, and what safety needs, is never ignored while the daemon lives.
+	for s := stateChecking; s < stateEnded; s++ {
+		for _, k := range []eventKind{stopAsked, restartAsked, signalCame} {
+			assert.NotNil(t, lifecycle[s][k].do, "%q in %q", k, s)
+		}
+		if s > stateStandby {
+			assert.NotNil(t, lifecycle[s][leaseLost].do, "%q in %q", leaseLost, s)
+		}
+	}
+}
+
+func TestStopSignalsAreCounted(t *testing.T) {
+	var e ending
+	now := time.Now()
+	assert.Equal(t, firstRequest, e.stopSignal(now))
+	assert.Equal(t, sameRequest, e.stopSignal(now.Add(sameStop-1)))
+	assert.Equal(t, anotherRequest, e.stopSignal(now.Add(sameStop)))
 }

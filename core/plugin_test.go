@@ -105,7 +105,7 @@ func TestTeardownRunsOverExactlyWhatWasSetUp(t *testing.T) {
 			"the daemon's own fails",
 			append(own, core.WithPlugins(&recorder{name: "a"}), core.Setup(func(context.Context, *core.Daemon) error { return errors.New("broken") })),
 			"setup: broken",
-			[]string{"Setup of a", "Setup", "Teardown of a"},
+			[]string{"Setup of a", "Setup", "Teardown", "Teardown of a"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

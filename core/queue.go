@@ -79,14 +79,33 @@ func (k eventKind) String() string {
 	}[k]
 }
 
+// job returns what the job is called whose return the event is.
+func (k eventKind) job() string {
+	switch k {
+	case checked:
+		return "the check of the environment"
+	case leased:
+		return "the lock"
+	case setUp:
+		return "Setup"
+	case tornDown:
+		return "teardown"
+	default:
+		return "Execute"
+	}
+}
+
 // An event is one thing that happened. Which fields count depends on the kind.
 type event struct {
 	kind   eventKind
 	cause  string    // in words, for the log: why a stop or a restart
 	err    error     // checked, leased, setUp, executed, tornDown, trialRefused
 	signal os.Signal // signalCame, stopAsked, restartAsked, woken
+	at     time.Time // when the signal came
 	took   time.Duration
-	job    int // which job has returned: see jobs
+
+	succeeded bool // executed: an iteration before this one succeeded, without an event of its own
+	job       int  // which job has returned: see jobs
 }
 
 // mergeable reports whether e says nothing that last has not said.

@@ -32,7 +32,7 @@ func (m *machine) becomeReady() {
 	m.watchLease()
 	m.d.notify("READY=1")
 	m.d.reportStart(reexec.Report{Running: true, Message: m.noLogNote()})
-	if m.inherited != nil && m.d.Restarts() > 0 {
+	if m.inherited != nil && m.d.Restarts() > 0 && m.restartAfterSetup == "" {
 		m.d.reply("restart", replyOK, fmt.Sprintf("PID %d has restarted in place (restart %d)", m.d.pid(), m.d.Restarts()))
 	}
 }
@@ -63,4 +63,11 @@ func (m *machine) noLogNote() string {
 		return m.d.name + ": there is no log file: what it logs goes nowhere"
 	}
 	return ""
+}
+
+// onRestartLater: the daemon is not ready yet; the restart follows then.
+func (m *machine) onRestartLater(e event) state {
+	m.d.Logf("Restart Asked: %s, before the start was complete: it follows then", e.cause)
+	m.restartAfterSetup = e.cause
+	return m.state
 }

@@ -26,6 +26,54 @@ func (m *machine) startTrial(cause string) {
 	}, m.d.queue.post)
 }
 
+// onRestartNow: the back-off after an error is cut short for somebody who asks.
+func (m *machine) onRestartNow(e event) state {
+	if !m.trial.running {
+		m.d.Logf("Restart Asked: %s", e.cause)
+		m.clearTimeout(backOffAt)
+		m.startTrial(m.ending.plan.cause)
+	}
+	return m.state
+}
+
+// onRestartTooLate: a restart that is under way answers for this one, too; a
+// daemon that stops says so.
+func (m *machine) onRestartTooLate(e event) state {
+	if !m.ending.plan.restart && !m.ending.plan.resume {
+		m.d.Logf("Restart Refused: %s: the daemon is shutting down", e.cause)
+		m.d.reply("restart", replyRefused, "the daemon is shutting down")
+	}
+	return m.state
+}
+
+// onTrialPassedEarly: the daemon is not ready yet, or not again after an exec
+// that failed; the restart follows then.
+func (m *machine) onTrialPassedEarly(e event) state {
+	m.trial.returned()
+	return m.onRestartLater(e)
+}
+
+// onTrialReturnedLate: the daemon has decided meanwhile what comes next. Where
+// that is a trial, it starts once more, now that this one is over.
+func (m *machine) onTrialReturnedLate(event) state {
+	m.trial.returned()
+	return m.state
+}
+
+// onTrialPassedStandby: an attempt at the lock that is under way may have won
+// it, so its return is waited for.
+func (m *machine) onTrialPassedStandby(e event) state {
+	if !m.jobs.running {
+		return m.onTrialPassedIdle(e)
+	}
+	m.trial.returned()
+	m.ending.decide(plan{restart: true, cause: e.cause})
+	m.setTimeout(timeUpAt, m.d.set.shutdownTimeout)
+	m.d.Logf("Restarting: %s", e.cause)
+	m.jobs.interrupt(fmt.Errorf("restart: %s", e.cause))
+	return stateDraining
+}
+
 func (m *machine) onTrialPassedIdle(e event) state {
 	m.trial.returned()
 	if !m.ending.plan.restart {
@@ -39,7 +87,7 @@ func (m *machine) onTrialPassedBusy(e event) state {
 	m.trial.returned()
 	m.ending.decide(plan{restart: true, cause: e.cause})
 	m.jobs.repeat(false)
-	m.timers.clear(restartAt, housekeepingAt, iterationTimeoutAt)
+	m.timers.clear(restartAt, housekeepingAt)
 	m.setTimeout(timeUpAt, m.d.set.shutdownTimeout)
 	m.d.Logf("Restarting: %s, as soon as Execute #%d has finished", e.cause, m.d.Iteration())
 	return stateDraining
@@ -56,24 +104,67 @@ func (m *machine) onTrialRefused(e event) state {
 }
 
 // onTrialRefusedResume: the daemon has no better choice after its error than
-// to go on with the next tick.
+// to go on with the next tick, if it can.
 func (m *machine) onTrialRefusedResume(e event) state {
 	m.onTrialRefused(e)
+	if m.jobs.mayStillRun() {
+		pause := m.backoff(m.trialsRefused)
+		m.trialsRefused++
+		m.d.Logf("Error: an abandoned Execute may still be running, so no other one starts here: the next program is tried again in %s", round(pause))
+		m.setTimeout(backOffAt, pause)
+		return stateRestarting
+	}
+	m.trialsRefused = 0
+	if m.jobs.interrupted { // what Setup has started may have ended with its context
+		m.ending.decide(plan{resume: true, cause: "setting up again"})
+		return m.tearDown()
+	}
 	m.ending.decide(plan{})
 	m.becomeReady()
 	m.setTick()
 	return stateSleeping
 }
 
+// resume sets up again in this program, after a teardown.
+func (m *machine) resume() state {
+	noLease := m.ending.plan.noLease || m.d.set.lock != nil && m.lease == nil
+	if noLease {
+		m.giveUpLease()
+	}
+	m.ending.decide(plan{})
+	m.ending.forced = false
+	m.jobs.renewContext()
+	if noLease {
+		m.askForLease()
+		return stateChecking
+	}
+	m.lease.stop()
+	m.renewLease()
+	m.startSetup()
+	return stateSettingUp
+}
+
+// giveUpLease gives back a lease that was lost. Nor is the PID file ours, if
+// another process has the lock by now.
+func (m *machine) giveUpLease() {
+	m.lease.stop()
+	m.lease.release()
+	m.lease = nil
+	m.removePIDFile()
+	m.inherited = nil
+	m.timers.clear(leaseAt)
+	m.d.queue.drop(leaseLost)
+}
+
 // replace executes the next program in this one's place. A stop that has come
 // in the meantime ends the daemon instead.
 func (m *machine) replace() state {
 	m.lease.stop()
-	if m.ending.plan.noLease { // nor is the PID file ours, if another process has the lock by now
-		m.lease.release()
-		m.lease = nil
-		m.removePIDFile()
-		m.inherited = nil
+	if m.lease.expired() && !m.ending.plan.noLease {
+		m.loseLeaseInTeardown(causeNotRenewed)
+	}
+	if m.ending.plan.noLease {
+		m.giveUpLease()
 	}
 	m.d.host.Signals.Quiesce(m.ignoredAtExec()...)
 	if m.d.queue.drop(stopAsked) {
@@ -92,22 +183,12 @@ func (m *machine) replace() state {
 	m.d.alert(subjectAlert, fmt.Sprintf("Restart Refused: the binary %s could not be executed. The running one goes on.\n%v",
 		m.d.host.Process.Executable, err))
 	m.d.reply("restart", replyRefused, fmt.Sprintf("the restart failed: %v", err))
-	return m.resumeAfterFailedExec()
-}
-
-// resumeAfterFailedExec takes up the work in the old program.
-func (m *machine) resumeAfterFailedExec() state {
-	noLease := m.ending.plan.noLease
-	m.ending.decide(plan{})
-	m.ending.forced = false
-	m.jobs.renewContext()
-	if noLease {
-		m.askForLease()
-		return stateChecking
+	if m.jobs.mayStillRun() {
+		m.d.alert(subjectShutdown, "Shutting Down: an abandoned Execute may still be running, so no other one can start here")
+		m.ending.decide(plan{code: 1, cause: "exec failed"})
+		return m.tearDown()
 	}
-	m.renewLease()
-	m.startSetup()
-	return stateSettingUp
+	return m.resume()
 }
 
 // exec hands everything over. It returns only when that fails.

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 
 	"github.com/evertick/evertick/core/host"
@@ -13,6 +14,10 @@ import (
 // Main runs the daemon as its command line says and ends the process with its
 // exit status. It returns only on a host whose Exit does.
 func (d *Daemon) Main() {
+	if d.ran.Swap(true) {
+		d.refuseAgain()
+		return
+	}
 	d.prepare()
 	d.run(context.Background(), d.host.Args, d.host.Exit)
 }
@@ -21,8 +26,23 @@ func (d *Daemon) Main() {
 // program, and returns its exit status. It stops gracefully when ctx is done.
 // SIGHUP still replaces the whole process.
 func (d *Daemon) Run(ctx context.Context, args ...string) int {
+	if d.ran.Swap(true) {
+		return d.refuseAgain()
+	}
 	d.prepare()
 	return d.run(ctx, args, func(int) {})
+}
+
+// refuseAgain tells that the daemon has run, or runs, and touches nothing of it.
+func (d *Daemon) refuseAgain() int {
+	set := defaults()
+	_ = set.apply(d.options) // what it refuses was told the first time
+	if set.host == nil {
+		machine := host.Real()
+		set.host = &machine
+	}
+	fmt.Fprintf(set.host.Stderr, "%s: this Daemon has run already: declare a new one with core.New\n", d.name)
+	return 1
 }
 
 // prepare folds the options a first time, for what is needed before the
@@ -67,9 +87,6 @@ func (d *Daemon) run(ctx context.Context, args []string, exit func(code int)) in
 // start does what the command line asks for. Where that is to run the daemon,
 // it returns the machine, whose life has begun; else nil and the exit status.
 func (d *Daemon) start(ctx context.Context, args []string) (code int, m *machine) {
-	if d.ran.Swap(true) {
-		return d.refuse("this Daemon has run already: declare a new one with core.New"), nil
-	}
 	if err := d.parse(args); err != nil {
 		return d.refuse(err.Error()), nil
 	}

@@ -3,6 +3,8 @@ package core
 import (
 	"fmt"
 	"time"
+
+	"github.com/evertick/evertick/clockwork"
 )
 
 // wakeGrace is how long after missed ticks were counted a SIGCONT may still be
@@ -53,4 +55,10 @@ func round(d time.Duration) time.Duration {
 		return d.Round(time.Millisecond)
 	}
 	return d.Round(time.Microsecond)
+}
+
+// backoff returns the pause before attempt n in a row, from 0.
+func (m *machine) backoff(n int) time.Duration {
+	set := &m.d.set
+	return clockwork.Backoff(set.backoff, set.maxBackoff, n, m.d.name, m.d.host.Name)
 }

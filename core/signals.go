@@ -18,7 +18,7 @@ func (m *machine) listen() {
 }
 
 func (m *machine) deliver(sig os.Signal) {
-	e := event{kind: signalCame, signal: sig, cause: signals.Name(sig)}
+	e := event{kind: signalCame, signal: sig, cause: signals.Name(sig), at: m.d.host.Clock.Now()}
 	switch sig {
 	case syscall.SIGINT, syscall.SIGTERM:
 		e.kind = stopAsked

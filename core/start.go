@@ -49,8 +49,7 @@ func (m *machine) onLeased(e event) state {
 			m.d.reportStart(reexec.Report{Running: true, Message: "standing by: " + e.err.Error()})
 		}
 		m.outageLogged = false
-		m.setTimeout(backOffAt, standbyPause)
-		return stateStandby
+		return m.standBy()
 	case errors.Is(e.err, lock.ErrHeld):
 		line := fmt.Sprintf("Shutting Down: Lock Detected. Details: %v", e.err)
 		m.d.Logf("%s", line)
@@ -61,19 +60,33 @@ func (m *machine) onLeased(e event) state {
 			m.d.Logf("Warning: standing by, because the lock cannot be asked for: %v", e.err)
 		}
 		m.outageLogged = true
-		m.setTimeout(backOffAt, standbyPause)
-		return stateStandby
+		return m.standBy()
 	case e.err != nil:
 		return m.refuseStart(e.err.Error())
 	}
-	m.timers.clear(backOffAt)
+	m.clearTimeout(backOffAt)
 	m.keepLease()
 	if err := m.open(); err != nil {
+		if m.state == stateStandby { // where the start has been reported as good
+			m.d.log.Open()
+			m.d.alert(subjectShutdown, "Shutting Down: "+err.Error())
+		}
 		return m.refuseStart(err.Error())
 	}
 	m.d.Logf("Application Startup. PID: %d%s", m.d.pid(), m.startDetails())
 	m.startSetup()
 	return stateSettingUp
+}
+
+// standBy waits for a while before the lock is asked for again. A restart that
+// was asked for meanwhile can go ahead.
+func (m *machine) standBy() state {
+	m.setTimeout(backOffAt, standbyPause)
+	if cause := m.restartAfterSetup; cause != "" {
+		m.restartAfterSetup = ""
+		m.startTrial(cause)
+	}
+	return stateStandby
 }
 
 func (m *machine) onRetry(event) state {
@@ -127,9 +140,4 @@ func (m *machine) onSetUp(e event) state {
 		m.startTrial(cause)
 	}
 	return stateSleeping
-}
-
-func (m *machine) onRestartLater(e event) state {
-	m.restartAfterSetup = e.cause
-	return stateSettingUp
 }

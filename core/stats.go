@@ -49,9 +49,8 @@ func (c *counters) begin(now time.Time) int64 {
 	return n
 }
 
-// end counts the end of an iteration.
+// end counts an iteration whose Execute has returned.
 func (c *counters) end(took time.Duration, failed bool) {
-	c.running.Store(0)
 	c.mu.Lock()
 	c.busy += took
 	c.timed++
@@ -60,6 +59,11 @@ func (c *counters) end(took time.Duration, failed bool) {
 		c.failures++
 	}
 	c.mu.Unlock()
+}
+
+// idle notes that the iteration that has started then is over, hooks included.
+func (c *counters) idle(start time.Time) {
+	c.running.CompareAndSwap(int64(start.Sub(c.epoch))+1, 0)
 }
 
 // startOfRunning returns when the iteration that runs has started; false while

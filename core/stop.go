@@ -12,6 +12,9 @@ import (
 
 func (m *machine) decideStop(e event) {
 	m.ending.decide(plan{cause: e.cause})
+	if e.signal != nil {
+		m.ending.stopSignal(e.at)
+	}
 	m.jobs.repeat(false)
 	m.timers.clearAllBut(leaseAt)
 	m.trial.abort()
@@ -42,15 +45,19 @@ func (m *machine) onStopIdle(e event) state {
 
 func (m *machine) onStopBusy(e event) state {
 	m.decideStop(e)
-	m.d.Logf("Shutting Down: %s. Waiting up to %s for Execute #%d to finish", e.cause, m.d.set.shutdownTimeout, m.d.Iteration())
+	m.d.Logf("Shutting Down: %s. Waiting up to %s for Execute #%d to finish; a second signal forces", e.cause, m.d.set.shutdownTimeout, m.d.Iteration())
 	m.setTimeout(timeUpAt, m.d.set.shutdownTimeout)
 	return stateDraining
 }
 
 // onStopAgain: a stop during a restart makes an end of the restart; a second
-// one forces; a third one waits for nothing.
+// signal forces; a third one waits for nothing.
 func (m *machine) onStopAgain(e event) state {
-	if m.ending.plan.restart {
+	request := anotherRequest
+	if e.signal != nil {
+		request = m.ending.stopSignal(e.at)
+	}
+	if m.ending.plan.restart || m.ending.plan.resume {
 		m.ending.stopInstead(e.cause)
 		m.d.Logf("Shutting Down: %s, instead of restarting", e.cause)
 		if m.state == stateTearingDown {
@@ -59,7 +66,13 @@ func (m *machine) onStopAgain(e event) state {
 		}
 		return m.state
 	}
-	if e.signal == nil { // the daemon's own Stop: only people grow impatient
+	switch {
+	case e.signal == nil: // the daemon's own Stop: only people grow impatient
+		return m.state
+	case request == firstRequest:
+		m.d.Logf("Shutting Down: %s, which is under way already; a second signal forces", e.cause)
+		return m.state
+	case request == sameRequest:
 		return m.state
 	}
 	if m.ending.forced || m.state == stateTearingDown {
@@ -75,7 +88,7 @@ func (m *machine) onStopAgain(e event) state {
 
 // onDrained: what the daemon waited for has returned.
 func (m *machine) onDrained(e event) state {
-	m.timers.clear(timeUpAt)
+	m.clearTimeout(timeUpAt)
 	if e.kind == executed {
 		m.endIteration(e)
 		if e.err != nil && !m.ending.forced {
@@ -113,9 +126,13 @@ func (m *machine) onDrainTimeout(event) state {
 		return stateDraining
 	}
 	if m.ending.plan.restart {
-		m.d.Logf("Error: Execute #%d does not return: it is left behind", m.d.Iteration())
+		if kind := m.jobs.todo.kind; kind == executed {
+			m.d.Logf("Error: Execute #%d does not return: it is left behind", m.d.Iteration())
+			m.endSchedule()
+		} else {
+			m.d.Logf("Error: %s does not return: it is left behind", kind.job())
+		}
 		m.jobs.abandon()
-		m.endSchedule()
 		return m.afterDraining()
 	}
 	m.d.Logf("Error: what was running does not return: leaving without teardown")
@@ -126,39 +143,59 @@ func (m *machine) onDrainTimeout(event) state {
 
 // tearDown starts teardown, whatever the plan is.
 func (m *machine) tearDown() state {
-	m.timers.clearAll()
+	m.timers.clearAllBut(leaseAt)
 	m.setTimeout(timeUpAt, m.d.set.shutdownTimeout)
 	plan := m.ending.plan
 	h := HookInfo{Hook: HookShutdown, Iteration: m.d.Iteration(), Cause: plan.cause}
 	state := "STOPPING=1"
-	if plan.restart {
+	if plan.restart || plan.resume {
 		h.Hook, state = HookRestart, "RELOADING=1"
 	}
 	m.d.notify(state)
 	ctx, cancel := context.WithCancel(context.Background())
 	m.ending.endTeardown = cancel
 	m.ending.forced = false
-	m.ending.final.Store(!plan.restart)
+	m.ending.final.Store(!plan.restart && !plan.resume)
+	m.ending.flushed.Store(false)
 	m.jobs.start(tornDown, ctx, func(ctx context.Context) error {
 		if !plan.bare {
 			m.handlers.drain(ctx)
 			m.d.tell(ctx, h)
 			m.d.tearDown(ctx)
 		}
-		if m.ending.final.Load() {
-			m.d.alerts.flush(ctx)
-		}
+		m.flush(ctx)
 		return nil
 	})
 	return stateTearingDown
 }
 
-func (m *machine) onTornDown(event) state { return m.conclude() }
+// flush waits for the last mails, where teardown ends the process.
+func (m *machine) flush(ctx context.Context) {
+	if m.ending.final.Load() {
+		m.d.alerts.flush(ctx)
+		m.ending.flushed.Store(true)
+	}
+}
+
+// onTornDown: where a stop has made an end of a restart just now, the last
+// mails are still to be waited for.
+func (m *machine) onTornDown(event) state {
+	if m.ending.final.Load() && !m.ending.flushed.Load() {
+		ctx, cancel := context.WithCancel(context.Background())
+		m.ending.endTeardown = cancel
+		m.jobs.start(tornDown, ctx, func(ctx context.Context) error {
+			m.flush(ctx)
+			return nil
+		})
+		return stateTearingDown
+	}
+	return m.conclude()
+}
 
 // onTeardownTimeout: as with draining, teardown is told first, and abandoned if
 // it ignores that.
 func (m *machine) onTeardownTimeout(event) state {
-	if !m.ending.plan.restart {
+	if plan := m.ending.plan; !plan.restart && !plan.resume {
 		m.ending.fail(false)
 	}
 	if !m.ending.forced {
@@ -174,10 +211,13 @@ func (m *machine) onTeardownTimeout(event) state {
 
 // conclude carries out the plan, now that teardown is over.
 func (m *machine) conclude() state {
-	m.timers.clear(timeUpAt)
+	m.clearTimeout(timeUpAt)
 	m.ending.endTeardown()
 	m.jobs.cancel(context.Canceled)
-	if m.ending.plan.restart {
+	switch {
+	case m.ending.plan.resume:
+		return m.resume()
+	case m.ending.plan.restart:
 		return m.replace()
 	}
 	return m.exit(m.ending.plan.code)

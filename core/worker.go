@@ -24,10 +24,13 @@ type iteration interface {
 	// now returns when an iteration that follows one without a pause starts.
 	now() time.Time
 
-	// goexit ends the account of an iteration that has ended its goroutine;
-	// false: nothing may follow.
-	goexit(ctx context.Context) (took time.Duration, ok bool)
+	// goexit ends the account of an iteration that has ended its goroutine.
+	goexit(ctx context.Context) (took time.Duration)
 }
+
+// iterationMaker makes the iteration of a worker. Once abandoned is true,
+// nothing of it may have an effect any more.
+type iterationMaker = func(abandoned *atomic.Bool) iteration
 
 // worker is the goroutine that runs the jobs, one after the other: setup, the
 // iterations and teardown see one and the same goroutine. One that hangs is
@@ -36,6 +39,7 @@ type worker struct {
 	iteration iteration
 	queue     *eventQueue
 	jobs      chan job
+	abandoned atomic.Bool // what it still does has no effect
 
 	// repeat says that iterations may follow each other without the event
 	// goroutine in between, as interval 0 asks. The event goroutine takes this
@@ -44,8 +48,9 @@ type worker struct {
 	repeat atomic.Bool
 }
 
-func newWorker(i iteration, q *eventQueue) *worker {
-	w := &worker{iteration: i, queue: q, jobs: make(chan job, 1)}
+func newWorker(newIteration iterationMaker, q *eventQueue) *worker {
+	w := &worker{queue: q, jobs: make(chan job, 1)}
+	w.iteration = newIteration(&w.abandoned)
 	go w.run()
 	return w
 }
@@ -54,6 +59,9 @@ func (w *worker) run() {
 	var j job
 	returned := true
 	defer func() {
+		if v := recover(); v != nil {
+			panic(v) // as CrashOnPanic asks
+		}
 		if !returned {
 			w.goexit(j)
 		}
@@ -71,11 +79,7 @@ func (w *worker) run() {
 func (w *worker) goexit(j job) {
 	e := event{kind: j.kind, job: j.id, err: errGoexit}
 	if j.run == nil {
-		took, ok := w.iteration.goexit(j.ctx)
-		if !ok {
-			return
-		}
-		e.took = took
+		e.took = w.iteration.goexit(j.ctx)
 	}
 	go w.run()
 	w.queue.post(e)
@@ -93,28 +97,32 @@ func (w *worker) do(j job) event {
 		if e.err != nil || !w.repeat.Load() || w.queue.before(executed) {
 			return e
 		}
+		e.succeeded = true
 	}
 }
 
 // jobs is the worker with the job that counts, and the context that jobs run
 // under. Only the event goroutine uses it.
 type jobs struct {
-	iteration iteration
-	queue     *eventQueue
-	worker    *worker
+	newIteration iterationMaker
+	queue        *eventQueue
+	worker       *worker
 
 	current int  // the job that counts; the return of an older one is dropped
 	running bool // it has not returned yet
 	todo    job  // what begin hands to the worker
 	waiting bool // todo waits for begin
 
-	ctx    context.Context // of checks, setup and iterations
-	cancel context.CancelCauseFunc
-	cause  error // not nil: why begin cancels ctx
+	hung map[int]bool // iterations that were abandoned and have not returned
+
+	ctx         context.Context // of checks, setup and iterations
+	cancel      context.CancelCauseFunc
+	cause       error // not nil: why begin cancels ctx
+	interrupted bool  // ctx was cancelled since the latest setup
 }
 
-func newJobs(i iteration, q *eventQueue) *jobs {
-	j := &jobs{iteration: i, queue: q, worker: newWorker(i, q)}
+func newJobs(newIteration iterationMaker, q *eventQueue) *jobs {
+	j := &jobs{newIteration: newIteration, queue: q, worker: newWorker(newIteration, q), hung: map[int]bool{}}
 	j.renewContext()
 	return j
 }
@@ -128,6 +136,9 @@ func (j *jobs) renewContext() {
 func (j *jobs) start(kind eventKind, ctx context.Context, run func(context.Context) error) {
 	j.current++
 	j.running, j.waiting = true, true
+	if kind == setUp {
+		j.interrupted = false
+	}
 	j.todo = job{kind: kind, id: j.current, run: run, ctx: ctx}
 }
 
@@ -140,7 +151,7 @@ func (j *jobs) interrupt(cause error) { j.cause = cause }
 func (j *jobs) begin() {
 	if j.cause != nil {
 		j.cancel(j.cause)
-		j.cause = nil
+		j.cause, j.interrupted = nil, true
 	}
 	if j.waiting {
 		j.waiting = false
@@ -151,6 +162,7 @@ func (j *jobs) begin() {
 // returned reports whether e is the return of the job that counts.
 func (j *jobs) returned(e event) bool {
 	if e.job != j.current {
+		delete(j.hung, e.job)
 		return false
 	}
 	j.running = false
@@ -164,11 +176,19 @@ func (j *jobs) repeat(yes bool) { j.worker.repeat.Store(yes) }
 // abandon leaves a job that hangs behind, with its goroutine, and gets a new
 // worker for those that follow.
 func (j *jobs) abandon() {
+	if j.todo.kind == executed {
+		j.hung[j.current] = true
+	}
 	j.current++
 	j.running = false
+	j.worker.abandoned.Store(true)
 	close(j.worker.jobs)
-	j.worker = newWorker(j.iteration, j.queue)
+	j.worker = newWorker(j.newIteration, j.queue)
 }
+
+// mayStillRun reports whether an abandoned iteration may still be running:
+// then no other one may start in this process.
+func (j *jobs) mayStillRun() bool { return len(j.hung) > 0 }
 
 // close ends the worker when what it runs has returned.
 func (j *jobs) close() {
