@@ -44,8 +44,10 @@ func (d *Daemon) setUp(ctx context.Context) error {
 
 // tearDown undoes in reverse what setUp did. An error, a panic or a Goexit in
 // one does not keep the others from running.
-func (d *Daemon) tearDown(ctx context.Context) {
-	last, ok := d.cleanups.pop()
+func (d *Daemon) tearDown(ctx context.Context) { d.undo(ctx, d.cleanups.begin()) }
+
+func (d *Daemon) undo(ctx context.Context, teardown int) {
+	last, ok := d.cleanups.pop(teardown)
 	if !ok {
 		return
 	}
@@ -54,7 +56,7 @@ func (d *Daemon) tearDown(ctx context.Context) {
 		if !returned {
 			d.Logf("Error: %s: teardown: %v", last.name, errGoexit)
 		}
-		d.tearDown(ctx)
+		d.undo(ctx, teardown)
 	}()
 	d.guard(last.name+": teardown", func() error { return last.undo(ctx) })
 	returned = true

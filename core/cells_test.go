@@ -113,7 +113,7 @@ func TestAFailedExecBesideAnAbandonedIterationIsTheEnd(t *testing.T) {
 		Steps:   daemontest.Steps{at(1, daemontest.LoseBinary())},
 		Want: daemontest.Want{
 			daemontest.Exit(1), daemontest.Iterations(15), daemontest.Mails(3), daemontest.LockReleased(),
-			daemontest.MailContains("an abandoned Execute may still be running"),
+			daemontest.MailContains("what was abandoned may still be running"),
 		},
 	})
 }
@@ -371,6 +371,90 @@ func TestATrialMayReturnInAnyState(t *testing.T) {
 					daemontest.Exit(0), daemontest.Logs("Lock Lost"), startsBetween(30, 60), daemontest.LockReleased(),
 				},
 			})
+		})
+	}
+}
+
+// A lease that was lost in an outage, and could not be given back, is this
+// process's own: its end is waited for.
+func TestAFormerLeaseOfOnesOwnIsWaitedFor(t *testing.T) {
+	play(t, leased(), daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Instantly(),
+		Steps: daemontest.Steps{
+			at(11, halt), at(12, daemontest.LockOutage(errors.New("down"))), at(12.2, cont),
+			at(14, daemontest.LockOutage(nil)), stopAt(40.5),
+		},
+		Want: daemontest.Want{daemontest.Exit(0), endsAt(40.5), daemontest.Logs("Lock Lost"), startsBetween(15, 20), daemontest.LockReleased()},
+	})
+}
+
+// What a program was handed, and has not come to use when it restarts again, is
+// handed on, and is not forgotten when exec fails.
+func TestAnUnusedInheritanceIsHandedOn(t *testing.T) {
+	for name, declare := range map[string]func(...core.Option) daemontest.NewFunc{"file": equipped, "leased": leased} {
+		for _, lost := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, exec fails: %t", name, lost), func(t *testing.T) {
+				steps := daemontest.Steps{at(5, hup), at(5.001, daemontest.LockOutage(errors.New("down")))}
+				if lost {
+					steps = append(steps, at(5.8, daemontest.LoseBinary()))
+				}
+				steps = append(steps, at(6.1, hup), at(6.6, daemontest.LockOutage(nil)), stopAt(60.5))
+				play(t, declare(), daemontest.Scenario{
+					Args: "-d -p poller.pid", Execute: daemontest.Instantly(), Steps: steps,
+					Want: daemontest.Want{
+						daemontest.Exit(0), startsBetween(7, 60), endsAt(60.5), daemontest.LockReleased(), daemontest.NoFile("poller.pid"),
+					},
+				})
+			})
+		}
+	}
+}
+
+// A restart that is asked for while the daemon tears down to set up again
+// follows when it is ready.
+func TestARestartAskedForWhileSettingUpAgainFollows(t *testing.T) {
+	play(t, equipped(core.IterationTimeout(3*time.Second),
+		core.Teardown(func(context.Context, *core.Daemon) error { time.Sleep(3 * time.Second); return nil })), daemontest.Scenario{
+		Args: "-d",
+		Execute: daemontest.Instantly().DoesAt(15, func(ctx context.Context, _ *core.Daemon) error {
+			<-ctx.Done()
+			return nil
+		}),
+		Steps: daemontest.Steps{
+			at(1, daemontest.BreakBinary(errors.New("no such file"))), at(18, daemontest.BreakBinary(nil)), at(18.5, hup), stopAt(60.5),
+		},
+		Want: daemontest.Want{daemontest.Exit(0), daemontest.Restarts(1), daemontest.LockReleased()},
+	})
+}
+
+// Two Setups never run at once: one that was abandoned bars the way back.
+func TestNoSetupStartsBesideAnAbandonedOne(t *testing.T) {
+	play(t, leased(core.Setup(func(_ context.Context, d *core.Daemon) error {
+		d.Logf("Setup begins")
+		time.Sleep(12 * time.Second)
+		return nil
+	})), daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Instantly(),
+		Steps:   daemontest.Steps{at(0.5, daemontest.LoseBinary()), at(2, daemontest.FreeLock(leaseURL))},
+		Want: daemontest.Want{
+			daemontest.Exit(1), daemontest.LogsTimes("Setup begins", 1), daemontest.Iterations(0),
+			daemontest.Logs("nothing can start beside it"), daemontest.LockReleased(),
+		},
+	})
+}
+
+// At interval 0, too, no iteration starts when the lease may be another's.
+func TestIntervalZeroStopsAtTheEndOfTheLease(t *testing.T) {
+	for _, takes := range []time.Duration{10 * time.Millisecond, 500 * time.Millisecond} {
+		play(t, leased(core.Every(0)), daemontest.Scenario{
+			Args: "-d", Execute: daemontest.Takes(takes),
+			Steps: daemontest.Steps{
+				at(5, halt), at(8.5, daemontest.StealLock(leaseURL)), at(20, cont).AnyOrder(), at(30, daemontest.FreeLock(leaseURL)), at(40, kill),
+			},
+			Orders: 5,
+			Want:   daemontest.Want{noStartBetween(6, 29.99)},
 		})
 	}
 }

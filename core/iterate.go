@@ -31,6 +31,9 @@ func (m *machine) onTick(e event) state {
 	}
 	m.jobs.repeat(m.d.set.pacing.Interval == 0 && e.kind == tickDue)
 	m.jobs.start(executed, m.jobs.ctx, nil)
+	if lease := m.lease; lease != nil {
+		m.jobs.todo.again = func() bool { return !lease.expired() }
+	}
 	return stateExecuting
 }
 

@@ -35,6 +35,7 @@ type machine struct {
 	missedCountedAt   time.Time                  // when missed ticks were last counted; zero: never
 	trialsRefused     int                        // in a row, while an abandoned Execute bars the way back
 	restartAfterSetup string                     // why, if a restart was asked for during setup
+	resumed           bool                       // this program goes on after an exec that failed
 	outageLogged      bool                       // that the lock cannot be asked for, while standing by
 	ready             bool                       // readiness was reported
 }

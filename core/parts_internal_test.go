@@ -394,7 +394,12 @@ func TestCleanupsRunInReverse(t *testing.T) {
 	for _, name := range []string{"a", "b"} {
 		c.push(name, func(context.Context) error { got = append(got, name); return nil })
 	}
-	for last, ok := c.pop(); ok; last, ok = c.pop() {
+	old := c.begin()
+	c.disown()
+	_, ok := c.pop(old)
+	assert.False(t, ok, "nothing is left for a teardown that was abandoned")
+	now := c.begin()
+	for last, ok := c.pop(now); ok; last, ok = c.pop(now) {
 		require.NoError(t, last.undo(t.Context()))
 	}
 	assert.Equal(t, []string{"b", "a"}, got)

@@ -36,10 +36,13 @@ func (m *machine) onRestartNow(e event) state {
 	return m.state
 }
 
-// onRestartTooLate: a restart that is under way answers for this one, too; a
-// daemon that stops says so.
+// onRestartTooLate: a restart that is under way answers for this one, too; one
+// that sets up again restarts then; a daemon that stops says so.
 func (m *machine) onRestartTooLate(e event) state {
-	if !m.ending.plan.restart && !m.ending.plan.resume {
+	switch plan := m.ending.plan; {
+	case plan.resume:
+		return m.onRestartLater(e)
+	case !plan.restart:
 		m.d.Logf("Restart Refused: %s: the daemon is shutting down", e.cause)
 		m.d.reply("restart", replyRefused, "the daemon is shutting down")
 	}
@@ -110,7 +113,7 @@ func (m *machine) onTrialRefusedResume(e event) state {
 	if m.jobs.mayStillRun() {
 		pause := m.backoff(m.trialsRefused)
 		m.trialsRefused++
-		m.d.Logf("Error: an abandoned Execute may still be running, so no other one starts here: the next program is tried again in %s", round(pause))
+		m.d.Logf("Error: what was abandoned may still be running, so nothing starts beside it here: the next program is tried again in %s", round(pause))
 		m.setTimeout(backOffAt, pause)
 		return stateRestarting
 	}
@@ -125,12 +128,20 @@ func (m *machine) onTrialRefusedResume(e event) state {
 	return stateSleeping
 }
 
-// resume sets up again in this program, after a teardown.
+// resume sets up again in this program, after a teardown. Beside what was
+// abandoned it cannot, and that is the end.
 func (m *machine) resume() state {
-	noLease := m.ending.plan.noLease || m.d.set.lock != nil && m.lease == nil
-	if noLease {
+	if m.jobs.mayStillRun() {
+		m.d.alert(subjectShutdown, "Shutting Down: what was abandoned may still be running, so nothing can start beside it here")
+		m.ending.decide(plan{code: 1, bare: true, cause: "nothing can start beside what was abandoned"})
+		return m.tearDown()
+	}
+	noLease := m.d.set.lock != nil && m.lease == nil // one that was handed over may still be taken
+	if m.ending.plan.noLease {
+		noLease = true
 		m.giveUpLease()
 	}
+	m.resumed = true
 	m.ending.decide(plan{})
 	m.ending.forced = false
 	m.jobs.renewContext()
@@ -183,11 +194,6 @@ func (m *machine) replace() state {
 	m.d.alert(subjectAlert, fmt.Sprintf("Restart Refused: the binary %s could not be executed. The running one goes on.\n%v",
 		m.d.host.Process.Executable, err))
 	m.d.reply("restart", replyRefused, fmt.Sprintf("the restart failed: %v", err))
-	if m.jobs.mayStillRun() {
-		m.d.alert(subjectShutdown, "Shutting Down: an abandoned Execute may still be running, so no other one can start here")
-		m.ending.decide(plan{code: 1, cause: "exec failed"})
-		return m.tearDown()
-	}
 	return m.resume()
 }
 
@@ -225,6 +231,9 @@ func (m *machine) handOff(h *handover, next *reexec.Program) error {
 	}
 	h.PIDFile = value
 	passOn(next, file)
+	if m.inherited != nil {
+		m.passInheritance(h)
+	}
 	if m.lease == nil {
 		return nil
 	}
@@ -235,6 +244,23 @@ func (m *machine) handOff(h *handover, next *reexec.Program) error {
 	h.Lease = &handoff.Value
 	passOn(next, handoff.File)
 	return nil
+}
+
+// passInheritance passes on what the program before handed over and this one
+// has not come to use: its descriptors are open still.
+func (m *machine) passInheritance(h *handover) {
+	if !m.pid.locked() {
+		h.PIDFile = m.inherited.PIDFile
+	}
+	if m.lease == nil {
+		h.Lease = m.inherited.Lease
+	}
+	if !m.ready {
+		since := h.Boot - m.inherited.Boot
+		h.Schedule = m.inherited.Schedule
+		h.Schedule.GridAge += since
+		h.Schedule.DueIn -= since
+	}
 }
 
 func passOn(next *reexec.Program, f *os.File) {

@@ -43,7 +43,7 @@ func (m *machine) refuseStart(message string) state {
 
 func (m *machine) onLeased(e event) state {
 	switch {
-	case errors.Is(e.err, lock.ErrHeld) && m.d.set.standby:
+	case errors.Is(e.err, lock.ErrHeld) && (m.d.set.standby || m.heldByFormerLease(e.err)):
 		if m.state != stateStandby {
 			m.d.Logf("Standing by. %v", e.err)
 			m.d.reportStart(reexec.Report{Running: true, Message: "standing by: " + e.err.Error()})
@@ -55,7 +55,7 @@ func (m *machine) onLeased(e event) state {
 		m.d.Logf("%s", line)
 		m.d.reportStart(reexec.Report{Message: m.d.log.Format(line)})
 		return m.exit(0)
-	case e.err != nil && (m.state == stateStandby || m.inherited != nil):
+	case e.err != nil && (m.state == stateStandby || m.inherited != nil || m.resumed):
 		if !m.outageLogged {
 			m.d.Logf("Warning: standing by, because the lock cannot be asked for: %v", e.err)
 		}
@@ -76,6 +76,14 @@ func (m *machine) onLeased(e event) state {
 	m.d.Logf("Application Startup. PID: %d%s", m.d.pid(), m.startDetails())
 	m.startSetup()
 	return stateSettingUp
+}
+
+// heldByFormerLease reports whether what holds the lock is a lease that this
+// process has lost and could not give back: its end is waited for.
+func (m *machine) heldByFormerLease(err error) bool {
+	var held *lock.HeldError
+	return (m.resumed || m.d.Restarts() > 0) && errors.As(err, &held) &&
+		held.Holder.PID == m.d.pid() && held.Holder.Host == m.d.host.Name
 }
 
 // standBy waits for a while before the lock is asked for again. A restart that

@@ -206,6 +206,7 @@ func (m *machine) onTeardownTimeout(event) state {
 	}
 	m.d.Logf("Error: teardown does not return: it is left behind")
 	m.jobs.abandon()
+	m.d.cleanups.disown()
 	return m.conclude()
 }
 

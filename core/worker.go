@@ -13,6 +13,8 @@ type job struct {
 	id   int
 	run  func(ctx context.Context) error // nil: an iteration
 	ctx  context.Context
+
+	again func() bool // whether another iteration may follow at once; nil: it may
 }
 
 // iteration runs the loop's own jobs.
@@ -94,7 +96,7 @@ func (w *worker) do(j job) event {
 	now := w.iteration.now()
 	for {
 		now, e.took, e.err = w.iteration.iterate(j.ctx, now)
-		if e.err != nil || !w.repeat.Load() || w.queue.before(executed) {
+		if e.err != nil || !w.repeat.Load() || w.queue.before(executed) || j.again != nil && !j.again() {
 			return e
 		}
 		e.succeeded = true
@@ -113,7 +115,7 @@ type jobs struct {
 	todo    job  // what begin hands to the worker
 	waiting bool // todo waits for begin
 
-	hung map[int]bool // iterations that were abandoned and have not returned
+	hung map[int]bool // setups and iterations that were abandoned and have not returned
 
 	ctx         context.Context // of checks, setup and iterations
 	cancel      context.CancelCauseFunc
@@ -176,7 +178,7 @@ func (j *jobs) repeat(yes bool) { j.worker.repeat.Store(yes) }
 // abandon leaves a job that hangs behind, with its goroutine, and gets a new
 // worker for those that follow.
 func (j *jobs) abandon() {
-	if j.todo.kind == executed {
+	if kind := j.todo.kind; kind == executed || kind == setUp {
 		j.hung[j.current] = true
 	}
 	j.current++
@@ -186,8 +188,8 @@ func (j *jobs) abandon() {
 	j.worker = newWorker(j.newIteration, j.queue)
 }
 
-// mayStillRun reports whether an abandoned iteration may still be running:
-// then no other one may start in this process.
+// mayStillRun reports whether an abandoned setup or iteration may still be
+// running: then no other one may start in this process.
 func (j *jobs) mayStillRun() bool { return len(j.hung) > 0 }
 
 // close ends the worker when what it runs has returned.
