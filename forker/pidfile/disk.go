@@ -2,13 +2,14 @@ package pidfile
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 
 	"github.com/evertick/evertick/clockwork"
 )
 
 // DiskFiles is the real [Files]. It is safe for concurrent use.
-type DiskFiles struct{ clock clockwork.Clock }
+type DiskFiles struct{ on Machine }
 
 var _ Files = DiskFiles{}
 
@@ -18,8 +19,11 @@ func Disk(clock clockwork.Clock) DiskFiles {
 	if clock == nil {
 		clock = clockwork.Real()
 	}
-	return DiskFiles{clock}
+	return On(Machine{Clock: clock, PID: os.Getpid(), Find: findProcess})
 }
+
+// On returns the PID files of a machine whose processes are not the kernel's.
+func On(m Machine) DiskFiles { return DiskFiles{m} }
 
 // Check reports whether path could be locked, as far as can be told without
 // touching anything. Whether it is locked at the moment is no matter.
@@ -39,7 +43,7 @@ func (d DiskFiles) Lock(path string) (File, error) {
 	if err != nil {
 		return nil, wrap("lock", path, err)
 	}
-	f, err := retry(d.clock, func() (*lockedFile, error) { return tryLock(path) })
+	f, err := retry(d.on.Clock, func() (*lockedFile, error) { return d.on.tryLock(path) })
 	var locked *LockedError
 	switch {
 	case errors.As(err, &locked):
@@ -52,12 +56,12 @@ func (d DiskFiles) Lock(path string) (File, error) {
 
 // Inherit takes over the lock that this process's former program passed on. It
 // has been held all the time.
-func (DiskFiles) Inherit(path, handoff string) (File, error) {
+func (d DiskFiles) Inherit(path, handoff string) (File, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, wrap("inherit", path, err)
 	}
-	f, err := inherit(path, handoff)
+	f, err := d.on.inherit(path, handoff)
 	if err != nil {
 		return nil, wrap("inherit", path, err)
 	}
@@ -70,7 +74,7 @@ func (DiskFiles) Inherit(path, handoff string) (File, error) {
 // missing file, or a number without a living lock behind it, matches
 // ErrNotRunning. It may block for half a second while the file changes hands.
 func (d DiskFiles) Find(path string) (Process, error) {
-	p, err := retry(d.clock, func() (*holder, error) { return find(path) })
+	p, err := retry(d.on.Clock, func() (*holder, error) { return d.on.find(path) })
 	if err != nil {
 		return nil, wrap("", path, err)
 	}

@@ -25,6 +25,7 @@ import (
 //     takes this one's place keeps the descriptor and thus the flock.
 type lockedFile struct {
 	path string
+	pid  int // this process
 
 	mu   sync.Mutex
 	file *os.File // nil after Remove
@@ -35,7 +36,7 @@ var _ File = (*lockedFile)(nil)
 // handoffPrefix stands before the descriptor's number in a handoff.
 const handoffPrefix = "fd:"
 
-func inherit(path, handoff string) (*lockedFile, error) {
+func (m Machine) inherit(path, handoff string) (*lockedFile, error) {
 	number, found := strings.CutPrefix(handoff, handoffPrefix)
 	fd, err := strconv.Atoi(number)
 	if !found || err != nil || fd <= 2 {
@@ -54,7 +55,7 @@ func inherit(path, handoff string) (*lockedFile, error) {
 		file.Close()
 		return nil, fmt.Errorf("descriptor %d: %w", fd, err)
 	}
-	return &lockedFile{path: path, file: file}, nil
+	return &lockedFile{path: path, pid: m.PID, file: file}, nil
 }
 
 // Restore writes the file again where somebody removed or changed it.
@@ -72,7 +73,7 @@ func (l *lockedFile) restore() (bool, error) {
 	_, err := os.Lstat(l.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		file, err := install(l.path, nil)
+		file, err := install(l.path, l.pid, nil)
 		if errors.Is(err, fs.ErrExist) {
 			return false, errReplaced
 		}
@@ -87,10 +88,10 @@ func (l *lockedFile) restore() (bool, error) {
 	case !isAt(l.file, l.path):
 		return false, errReplaced
 	}
-	if pid, err := readPID(l.file); err == nil && pid == os.Getpid() {
+	if pid, err := readPID(l.file); err == nil && pid == l.pid {
 		return false, nil
 	}
-	return true, writePID(l.file)
+	return true, writePID(l.file, l.pid)
 }
 
 // Handoff prepares the lock for the next program of this process.
@@ -145,9 +146,9 @@ func isAt(file *os.File, path string) bool {
 	return err == nil && os.SameFile(here, there)
 }
 
-// writePID makes file hold this process's number.
-func writePID(file *os.File) error {
-	line := strconv.Itoa(os.Getpid()) + "\n"
+// writePID makes file hold a process's number.
+func writePID(file *os.File, pid int) error {
+	line := strconv.Itoa(pid) + "\n"
 	if _, err := file.WriteAt([]byte(line), 0); err != nil {
 		return plain(err)
 	}

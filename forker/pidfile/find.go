@@ -9,11 +9,9 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/evertick/evertick/forker/internal/process"
 )
 
-func find(path string) (*holder, error) {
+func (m Machine) find(path string) (*holder, error) {
 	f, err := openToRead(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is none: %w", ErrNotRunning)
@@ -28,7 +26,7 @@ func find(path string) (*holder, error) {
 	}
 	// The handle first, the proof afterwards: the process that holds the lock
 	// then is the one that the handle stands for.
-	p, err := process.Find(pid)
+	p, err := m.Find(pid)
 	if err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
@@ -54,7 +52,7 @@ func find(path string) (*holder, error) {
 
 // mayName reports whether the owner of f may name process p in it: root and we
 // ourselves are trusted; anybody else can lock for processes of his own only.
-func mayName(f *os.File, p *process.Handle) bool {
+func mayName(f *os.File, p Handle) bool {
 	info, err := f.Stat()
 	if err != nil {
 		return false
@@ -88,7 +86,7 @@ func openToRead(path string) (*os.File, error) {
 }
 
 // holder is the process that holds a PID file's lock.
-type holder struct{ handle *process.Handle }
+type holder struct{ handle Handle }
 
 var _ Process = (*holder)(nil)
 

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -23,14 +22,14 @@ import (
 //     gets this far.
 //  3. The flock is held: by a living process, which the error names; or by one
 //     that is at step 2, or by a Find that looks: then it is tried again.
-func tryLock(path string) (*lockedFile, error) {
+func (m Machine) tryLock(path string) (*lockedFile, error) {
 	old, err := openOwn(path, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
-		file, err := install(path, nil)
+		file, err := install(path, m.PID, nil)
 		if errors.Is(err, fs.ErrExist) {
 			err = temporary{errChanging}
 		}
-		return newLockedFile(path, file, err)
+		return m.newLockedFile(path, file, err)
 	}
 	if err != nil {
 		return nil, err
@@ -39,7 +38,7 @@ func tryLock(path string) (*lockedFile, error) {
 	err = flock(old, unix.LOCK_EX)
 	switch {
 	case errors.Is(err, errLocked):
-		return nil, lockedBy(path, old)
+		return nil, m.lockedBy(path, old)
 	case err != nil:
 		return nil, err
 	case !isAt(old, path):
@@ -48,46 +47,46 @@ func tryLock(path string) (*lockedFile, error) {
 	if err := checkContent(old); err != nil {
 		return nil, err
 	}
-	file, err := install(path, old)
-	return newLockedFile(path, file, err)
+	file, err := install(path, m.PID, old)
+	return m.newLockedFile(path, file, err)
 }
 
-func newLockedFile(path string, file *os.File, err error) (*lockedFile, error) {
+func (m Machine) newLockedFile(path string, file *os.File, err error) (*lockedFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lockedFile{path: path, file: file}, nil
+	return &lockedFile{path: path, pid: m.PID, file: file}, nil
 }
 
 // lockedBy tells a living owner from a temporary lock.
-func lockedBy(path string, old *os.File) error {
+func (m Machine) lockedBy(path string, old *os.File) error {
 	if flock(old, unix.LOCK_SH) == nil || !isAt(old, path) {
 		return temporary{errChanging} // a Find had it, or it has been replaced
 	}
 	pid, err := readPID(old)
-	if err != nil || syscall.Kill(pid, 0) == syscall.ESRCH {
+	if err != nil || !m.has(pid) {
 		// A dead process's number under a living flock: it is being taken over.
 		return temporary{&LockedError{Path: path, PID: pid}}
 	}
 	return &LockedError{Path: path, PID: pid}
 }
 
-// install moves a new, flocked and filled PID file to path: over a dead
+// install moves a new PID file, flocked and with the number, to path: over a dead
 // process's file, whose flock the caller holds, or, where that is nil, to where
 // there is nothing, else fs.ErrExist.
-func install(path string, over *os.File) (*os.File, error) {
+func install(path string, pid int, over *os.File) (*os.File, error) {
 	if over == nil {
 		if err := safefile.Check(path, createNew); err != nil {
 			return nil, explained{err}
 		}
 	}
-	name, file, err := createBeside(path)
+	name, file, err := createBeside(path, pid)
 	if err != nil {
 		return nil, err
 	}
 	err = flock(file, unix.LOCK_EX)
 	if err == nil {
-		err = writePID(file)
+		err = writePID(file, pid)
 	}
 	switch {
 	case err != nil:
@@ -113,8 +112,8 @@ const (
 )
 
 // createBeside creates a file in path's folder, under a name that was free.
-func createBeside(path string) (name string, file *os.File, err error) {
-	prefix := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+strconv.Itoa(os.Getpid())+".")
+func createBeside(path string, pid int) (name string, file *os.File, err error) {
+	prefix := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+strconv.Itoa(pid)+".")
 	for n := range maxNames {
 		name = prefix + strconv.Itoa(n)
 		file, err = openOwn(name, createNew)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"syscall"
@@ -40,19 +41,33 @@ func replySocket(pidFile string) *net.UnixAddr {
 }
 
 // Listen creates the socket. Another process that listens for replies of the
-// same daemon is an error; a socket that a dead one left is replaced.
+// same daemon is an error; a socket that a dead one left is replaced. On Linux,
+// where root listens, the socket belongs to the owner of the PID file.
 func (SocketReplies) Listen(pidFile string) (Reply, error) {
 	addr := replySocket(pidFile)
-	conn, err := net.ListenUnixgram("unixgram", addr)
+	conn, err := listen(pidFile, addr)
 	if errors.Is(err, syscall.EADDRINUSE) && abandoned(addr) {
 		if err = os.Remove(addr.Name); err == nil {
-			conn, err = net.ListenUnixgram("unixgram", addr)
+			conn, err = listen(pidFile, addr)
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("pidfile: listen for a reply at %s: %w", addr.Name, err)
 	}
 	return &socketReply{conn, addr.Name}, nil
+}
+
+// listen creates the socket for the owner of the PID file; where that user may
+// not, for ours.
+func listen(pidFile string, addr *net.UnixAddr) (conn *net.UnixConn, err error) {
+	create := func() error {
+		conn, err = net.ListenUnixgram("unixgram", addr)
+		return err
+	}
+	if errors.Is(asOwner(pidFile, create), fs.ErrPermission) {
+		_ = create()
+	}
+	return conn, err
 }
 
 // abandoned reports whether nobody listens on the socket any more.
