@@ -28,6 +28,7 @@ import (
 type FileLock struct {
 	path  string
 	clock clockwork.Clock
+	among Processes // nil: those of the kernel
 }
 
 var (
@@ -72,6 +73,12 @@ func (f FileLock) Bind(dir string, clock clockwork.Clock) Locker {
 	return f
 }
 
+// Among returns the same lock for processes that are simulated.
+func (f FileLock) Among(p Processes) FileLock {
+	f.among = p
+	return f
+}
+
 // Check returns an error that says why the file could not be opened or created.
 // It creates nothing.
 func (f FileLock) Check() error {
@@ -113,9 +120,13 @@ func (f FileLock) take() (*os.File, error) {
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return file, ErrHeld
 		}
+		var open os.FileInfo
+		if err == nil {
+			open, err = file.Stat()
+		}
 		if err == nil {
 			var ours bool
-			if ours, err = names(f.path, file); ours {
+			if ours, _, err = names(f.path, open); ours {
 				return file, nil
 			}
 		}
@@ -127,18 +138,15 @@ func (f FileLock) take() (*os.File, error) {
 	return nil, fmt.Errorf("take %s: the file is replaced again and again: keep other programs from deleting it", f)
 }
 
-// names reports whether path still names the open file.
-func names(path string, file *os.File) (bool, error) {
-	ours, err := file.Stat()
-	if err != nil {
-		return false, fmt.Errorf("look at the open file %s: %w", path, err)
-	}
-	now, err := os.Stat(path)
+// names reports whether path still names the open file, and returns what it
+// names; nil for nothing.
+func names(path string, open os.FileInfo) (ours bool, now os.FileInfo, err error) {
+	now, err = os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+		return false, nil, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look at the lock file: %w", err)
+		return false, nil, fmt.Errorf("look at the lock file: %w", err)
 	}
-	return os.SameFile(ours, now), nil
+	return os.SameFile(open, now), now, nil
 }

@@ -30,7 +30,7 @@ func (f FileLock) holderOf(ctx context.Context, file *os.File, host string) Owne
 			last = d
 		}
 		foreign := last.PID > 0 && last.Host != host
-		if !foreign && alive(last.PID) || foreign && pause > lastPauseOffHost {
+		if !foreign && last.PID > 0 && f.alive(last.PID) || foreign && pause > lastPauseOffHost {
 			break
 		}
 		if clockwork.Sleep(ctx, f.clock, pause) != nil {
@@ -43,7 +43,15 @@ func (f FileLock) holderOf(ctx context.Context, file *os.File, host string) Owne
 	return last.Owner
 }
 
-// alive reports whether there is a process of that number.
-func alive(pid int) bool {
-	return pid > 0 && !errors.Is(unix.Kill(pid, 0), unix.ESRCH)
+// Processes is the processes among which lock files name their holders.
+type Processes interface {
+	// Alive reports whether there is a process of that number.
+	Alive(pid int) bool
+}
+
+func (f FileLock) alive(pid int) bool {
+	if f.among != nil {
+		return f.among.Alive(pid)
+	}
+	return !errors.Is(unix.Kill(pid, 0), unix.ESRCH)
 }

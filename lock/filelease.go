@@ -17,20 +17,39 @@ type fileLease struct {
 	who   Owner
 	token uint64
 
-	mu   sync.Mutex // held over system calls that do not wait
-	file *os.File   // nil after Release
-	lost bool       // for good: an owner in between may have written
+	mu     sync.Mutex    // held over system calls that do not wait
+	file   *os.File      // nil after Release
+	open   os.FileInfo   // which file that is; nil: not asked yet
+	lost   bool          // for good: an owner in between may have written
+	signed time.Duration // a Boot reading
+	left   os.FileInfo   // the file as it was signed; nil: that failed
 }
+
+// signAgain is how long the details in the file stay as they are. What cleans
+// up old files waits for days.
+const signAgain = time.Hour
 
 func (l *fileLease) Token() uint64      { return l.token }
 func (l *fileLease) TTL() time.Duration { return 0 }
 
 // sign writes the owner's details. A full disk does not make the lock less
 // held: they are for people.
-func (l *fileLease) sign() { _ = details{l.who, l.token}.write(l.file) }
+func (l *fileLease) sign() {
+	l.signed, l.left = l.lock.clock.Boot(), nil
+	if err := (details{l.who, l.token}).write(l.file); err == nil {
+		l.left, _ = l.file.Stat()
+	}
+}
 
-// Renew makes sure that the path still names the file that is locked, and
-// writes the details again, so that what cleans up old files leaves it alone.
+// signedWell reports whether the details are still there, and new enough.
+func (l *fileLease) signedWell(now os.FileInfo) bool {
+	return l.left != nil && l.left.Size() == now.Size() && l.left.ModTime().Equal(now.ModTime()) &&
+		l.lock.clock.Boot()-l.signed < signAgain
+}
+
+// Renew makes sure that the path still names the file that is locked. It
+// writes the details again where somebody has changed them, and once an hour,
+// so that what cleans up old files leaves it alone.
 func (l *fileLease) Renew(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("lock: renew %s: %w", l.lock, context.Cause(ctx))
@@ -50,7 +69,14 @@ func (l *fileLease) renew() error {
 	if l.lost {
 		return ErrLost
 	}
-	ours, err := names(l.lock.path, l.file)
+	if l.open == nil {
+		open, err := l.file.Stat()
+		if err != nil {
+			return fmt.Errorf("look at the open file: %w", err)
+		}
+		l.open = open
+	}
+	ours, now, err := names(l.lock.path, l.open)
 	if err != nil {
 		return err
 	}
@@ -59,7 +85,9 @@ func (l *fileLease) renew() error {
 			return err
 		}
 	}
-	l.sign()
+	if !ours || !l.signedWell(now) {
+		l.sign()
+	}
 	return nil
 }
 
@@ -82,7 +110,7 @@ func (l *fileLease) retake() error {
 		return fmt.Errorf("%w: its file was replaced, and somebody had the new one in the meantime", ErrLost)
 	}
 	_ = l.file.Close()
-	l.file = file
+	l.file, l.open = file, nil
 	return nil
 }
 
