@@ -136,9 +136,15 @@ func (q *alertQueue) flush(ctx context.Context) {
 	select {
 	case <-idle:
 	case <-ctx.Done():
-		if n := len(q.pending()); n > 0 {
-			q.logf("Error: %d alert mails were not delivered before the end", n)
-		}
+		q.logPending()
+	}
+}
+
+// logPending logs how many mails are not known to be delivered, if any, for an
+// end that does not wait for them.
+func (q *alertQueue) logPending() {
+	if n := len(q.pending()); n > 0 {
+		q.logf("Error: %d alert mails were not delivered before the end", n)
 	}
 }
 

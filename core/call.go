@@ -3,27 +3,53 @@ package core
 import (
 	"context"
 	"fmt"
+
+	"github.com/evertick/evertick/core/host"
 )
 
-// tell runs the handlers of a hook in this goroutine.
-func (d *Daemon) tell(ctx context.Context, h HookInfo) {
-	for _, f := range d.set.handlers[h.Hook] {
-		d.guard("handler of "+h.Hook.String(), func() error {
-			f(ctx, d, h)
-			return nil
-		})
+// tell runs the handlers of hooks in this goroutine, in that order. A panic or
+// a Goexit in one does not keep the others from running.
+func (d *Daemon) tell(ctx context.Context, hooks ...HookInfo) {
+	if len(hooks) == 0 {
+		return
 	}
+	defer d.tell(ctx, hooks[1:]...)
+	handlers := d.set.handlers[hooks[0].Hook]
+	if len(handlers) > 0 {
+		d.observe(host.Observation{Kind: host.Calling, Text: hooks[0].Hook.String()})
+	}
+	d.handle(ctx, hooks[0], handlers)
 }
 
-// guard runs f and logs what it returns or panics with.
+func (d *Daemon) handle(ctx context.Context, h HookInfo, handlers []Handler) {
+	if len(handlers) == 0 {
+		return
+	}
+	defer d.handle(ctx, h, handlers[1:])
+	d.guard("handler of "+h.Hook.String(), func() error {
+		handlers[0](ctx, d, h)
+		return nil
+	})
+}
+
+// guard runs f and logs what it returns or panics with, and that it has ended
+// its goroutine.
 func (d *Daemon) guard(what string, f func() error) {
+	returned := false
+	defer func() {
+		if !returned {
+			d.Logf("Error: %s: %v", what, errGoexit)
+		}
+	}()
 	if err := recovered(f); err != nil {
 		d.Logf("Error: %s: %s", what, describe(err))
 	}
+	returned = true
 }
 
 // setUp runs plugins' Setup and the daemon's own.
 func (d *Daemon) setUp(ctx context.Context) error {
+	d.observe(host.Observation{Kind: host.Calling, Text: "Setup"})
 	for _, p := range d.set.plugins {
 		if err := recovered(func() error { return p.Setup(ctx, d) }); err != nil {
 			return fmt.Errorf("plugin %s: setup: %w", p.Name(), err)
@@ -51,13 +77,6 @@ func (d *Daemon) undo(ctx context.Context, teardown int) {
 	if !ok {
 		return
 	}
-	returned := false
-	defer func() {
-		if !returned {
-			d.Logf("Error: %s: teardown: %v", last.name, errGoexit)
-		}
-		d.undo(ctx, teardown)
-	}()
+	defer d.undo(ctx, teardown)
 	d.guard(last.name+": teardown", func() error { return last.undo(ctx) })
-	returned = true
 }

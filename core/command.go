@@ -29,11 +29,12 @@ func (d *Daemon) parse(args []string) error {
 	for _, register := range d.set.flags {
 		register(app)
 	}
-	if _, err := app.Parse(args); err != nil {
-		return fmt.Errorf("%w; see --help", namedFlag(app, args, err))
-	}
-	if d.cmd.done {
+	_, err := app.Parse(args)
+	switch {
+	case d.cmd.done: // what is missing is missed after that
 		return nil
+	case err != nil && !d.cmd.needsNone(err):
+		return fmt.Errorf("%w; see --help", namedFlag(app, args, err))
 	}
 	return d.cmd.check()
 }

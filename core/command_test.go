@@ -48,10 +48,10 @@ func TestABadCommandLineIsRefusedInOneLine(t *testing.T) {
 		"-s stop -d -p poller.pid":     "-s stop and -d contradict each other",
 		"-i -d":                        "-i prints instructions and exits",
 		"-i -s stop -p poller.pid":     "-i prints instructions and exits",
-		"-s stop -p missing.pid":       "missing.pid: no daemon is running: there is no such file",
-		"-s restart -p garbage.pid":    `holds "who am I\n", which is no process number; nothing was signalled`,
-		"-s dump -p empty.pid":         `holds "", which is no process number`,
-		"-s stop -p foreign.pid":       "it names PID 4711, which has not locked it; nothing was signalled",
+		"-s stop -p missing.pid":       "missing.pid: there is none: no daemon is running",
+		"-s restart -p garbage.pid":    `it holds "who am I\n" instead of a process's number`,
+		"-s dump -p empty.pid":         "it is empty; if no daemon is running, remove it",
+		"-s stop -p foreign.pid":       "it names process 4711, but the daemon that wrote it is gone",
 		"-s restart -p missing.pid":    "-s restart: ",
 		"--signal stop --pid-file= ":   "-s stop needs -p FILE",
 		"--signal=dump -p foreign.pid": "-s dump: ",
@@ -209,7 +209,7 @@ func TestSendRestartTellsWhenTheNextImageEnds(t *testing.T) {
 		Steps:   daemontest.Steps{at(1.5, daemontest.Command(args))},
 		Want: daemontest.Want{
 			daemontest.Exit(1), daemontest.Restarts(1), daemontest.ExitOf(args, 1),
-			daemontest.Stderr("-s restart: PID 100 was signalled; it ended without a reply; its log tells more"),
+			daemontest.Stderr("-s restart: PID 100 was signalled; pidfile: no reply at /world/poller.pid.reply: it ended without a reply; its log tells more"),
 			daemontest.LockReleased(), daemontest.NoFile(pidPath),
 		},
 	})
@@ -242,6 +242,32 @@ func TestSendGivesUpOnAStoppedDaemon(t *testing.T) {
 				Execute: daemontest.Instantly(),
 				Steps:   daemontest.Steps{at(1.5, halt), at(2, daemontest.Command(args)), at(60, kill)},
 				Want:    daemontest.Want{daemontest.Killed(), daemontest.ExitOf(args, 1), daemontest.Stderr(says)},
+			})
+		})
+	}
+}
+
+// What prints, or speaks to a running daemon, needs no flag of the user's own;
+// what starts a daemon does.
+func TestARequiredFlagIsRequiredToStartOnly(t *testing.T) {
+	var queue string
+	flags := core.Flags(func(app *kingpin.Application) { app.Flag("queue", "").Required().StringVar(&queue) })
+	for args, says := range map[string]string{
+		"-H": "usage: poller", "--version": "poller 1.4", "-i": "To install poller:",
+		"-s stop -p poller.pid": "has stopped", "-s restart -p poller.pid": "has restarted in place", "-s dump -p poller.pid": "Dump of poller",
+	} {
+		t.Run(args, func(t *testing.T) {
+			play(t, equipped(flags, core.Version("1.4")), daemontest.Scenario{
+				Args: "-d -p poller.pid --queue orders", Execute: daemontest.Instantly(),
+				Steps: daemontest.Steps{at(1.5, daemontest.Command(args)), stopAt(4.5).Maybe()},
+				Want:  daemontest.Want{daemontest.ExitOf(args, 0), daemontest.Stdout(says), daemontest.Exit(0)},
+			})
+		})
+	}
+	for _, args := range []string{"", "-d -p poller.pid", "-i nonsense", "-s nonsense -p poller.pid"} {
+		t.Run(args, func(t *testing.T) {
+			play(t, equipped(flags), daemontest.Scenario{
+				Args: args, Execute: daemontest.Instantly(), Want: append(untouched(), daemontest.Exit(1)),
 			})
 		})
 	}

@@ -50,8 +50,26 @@ func New(name string, options ...Option) *Daemon {
 // Name returns the daemon's name.
 func (d *Daemon) Name() string { return d.name }
 
-// Clock returns the clock that the daemon runs by.
-func (d *Daemon) Clock() clockwork.Clock { return d.host.Clock }
+// Clock returns the clock that the daemon runs by. Before Main and Run it is the
+// declared one, and nil where that is the real machine's.
+func (d *Daemon) Clock() clockwork.Clock {
+	if d.ran.Load() {
+		return d.host.Clock
+	}
+	set := d.declared()
+	if set.clock == nil && set.host != nil {
+		return set.host.Clock
+	}
+	return set.clock
+}
+
+// declared folds the options. What they refuse is told when they are folded for
+// the run.
+func (d *Daemon) declared() declaration {
+	set := defaults()
+	_ = set.apply(d.options)
+	return set
+}
 
 // Detached reports whether the daemon runs detached, as -d asks.
 func (d *Daemon) Detached() bool { return d.cmd.detach }

@@ -13,6 +13,7 @@ import (
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/daemontest"
 	"github.com/evertick/evertick/forker/pidfile"
+	"github.com/evertick/evertick/logfile"
 )
 
 // slowSetup takes three seconds.
@@ -52,12 +53,13 @@ func TestTheLauncherTellsAFailedStart(t *testing.T) {
 		option core.Option
 		deny   map[string]error
 		says   string
+		lock   daemontest.Expectation
 	}{
-		{"setup", core.Setup(broken), nil, "setup: no route to database"},
-		{"check", core.CheckEnvironment(broken), nil, "poller: no route to database"},
-		{"option", core.MaxConsecutiveFailures(0), nil, "core.MaxConsecutiveFailures(0): give at least 1"},
-		{"PID file", nil, map[string]error{pidPath: syscall.EACCES}, "PID file: permission denied"},
-		{"log", nil, map[string]error{logPath: syscall.EISDIR}, "log file: is a directory"},
+		{"setup", core.Setup(broken), nil, "setup: no route to database", daemontest.LockReleased()},
+		{"check", core.CheckEnvironment(broken), nil, "poller: no route to database", daemontest.NoLock()},
+		{"option", core.MaxConsecutiveFailures(0), nil, "core.MaxConsecutiveFailures(0): give at least 1", daemontest.NoLock()},
+		{"PID file", nil, map[string]error{pidPath: syscall.EACCES}, "poller.pid: permission denied", daemontest.NoLock()},
+		{"log", nil, map[string]error{logPath: syscall.EISDIR}, "log file: is a directory", daemontest.NoLock()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			play(t, equipped(c.option), daemontest.Scenario{
@@ -67,7 +69,7 @@ func TestTheLauncherTellsAFailedStart(t *testing.T) {
 				Want: daemontest.Want{
 					daemontest.ExitOf("-d -p poller.pid", 1), daemontest.Exit(1), daemontest.Iterations(0),
 					daemontest.Stderr(c.says), complainsInOneLine(), printsNothing(),
-					daemontest.NoFile(pidPath), daemontest.LockReleased(),
+					daemontest.NoFile(pidPath), c.lock,
 				},
 			})
 		})
@@ -88,16 +90,17 @@ func TestTheLauncherTellsAnEndDuringTheStart(t *testing.T) {
 	for _, c := range []struct {
 		action daemontest.Action
 		says   string
+		ends   daemontest.Expectation
 	}{
-		{term, "poller: ended before it was ready: SIGTERM"},
-		{kill, "PID 101 ended without a report: killed by SIGKILL"},
+		{term, "poller: ended before it was ready: SIGTERM", daemontest.NeverReady()},
+		{kill, "PID 101 ended without a report: killed by SIGKILL", daemontest.Killed()},
 	} {
 		play(t, equipped(slowSetup()), daemontest.Scenario{
 			Args:    "-d -p poller.pid",
 			Execute: daemontest.Instantly(),
 			Steps:   daemontest.Steps{at(2, c.action)},
 			Want: daemontest.Want{
-				daemontest.ExitOf("-d -p poller.pid", 1), daemontest.Stderr(c.says), printsNothing(), daemontest.Iterations(0),
+				daemontest.ExitOf("-d -p poller.pid", 1), daemontest.Stderr(c.says), printsNothing(), daemontest.Iterations(0), c.ends,
 			},
 		})
 	}
@@ -124,12 +127,14 @@ func TestVerboseIsIgnoredWhenDetached(t *testing.T) {
 // A detached daemon without a log file logs nowhere, and its launcher warns of
 // that.
 func TestTheLauncherWarnsOfALogThatGoesNowhere(t *testing.T) {
-	play(t, poller(), daemontest.Scenario{
-		Args:    "-d",
-		Execute: daemontest.Instantly(),
-		Steps:   daemontest.Steps{stopAt(1.5)},
-		Want:    daemontest.Want{daemontest.Exit(0), daemontest.Stdout("poller: there is no log file: what it logs goes nowhere\n")},
-	})
+	for _, options := range [][]core.Option{nil, {core.WithLog(logfile.Fixed(""))}} {
+		play(t, poller(options...), daemontest.Scenario{
+			Args:    "-d",
+			Execute: daemontest.Instantly(),
+			Steps:   daemontest.Steps{stopAt(1.5)},
+			Want:    daemontest.Want{daemontest.Exit(0), daemontest.Stdout("poller: there is no log file: what it logs goes nowhere\n")},
+		})
+	}
 }
 
 // The PID file is written once the lock is won, holds the daemon's number, and
@@ -172,7 +177,7 @@ func TestAReplacedPIDFileIsLeftAlone(t *testing.T) {
 		Execute: daemontest.Instantly(),
 		Steps:   daemontest.Steps{at(3, daemontest.WriteFile(pidPath, "4711\n")), stopAt(35)},
 		Want: daemontest.Want{
-			daemontest.Exit(0), daemontest.Logs("replaced by somebody else"), daemontest.FileContains(pidPath, "4711\n"),
+			daemontest.Exit(0), daemontest.Logs("somebody has put another file in its place"), daemontest.FileContains(pidPath, "4711\n"),
 		},
 	})
 }

@@ -73,7 +73,7 @@
 //	                           the parts of the machine, each on its own
 //	execute machine            one iteration; the event loop
 //	command control            flags, -H, -i; -s and its replies
-//	housekeeping lock ready schedule dump signals
+//	schedule housekeeping lock ready dump signals
 //	                           steps that several events have in common
 //	stop leaseloss restart failure iterate start
 //	                           what is done at an event, by phase of life

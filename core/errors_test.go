@@ -38,7 +38,7 @@ func TestAFatalErrorEndsOrRestarts(t *testing.T) {
 				Args:       c.args,
 				Supervised: c.supervised,
 				Execute:    daemontest.Instantly().FailsAt(c.fails, errBoom),
-				Steps:      daemontest.Steps{stopAt(30.5)},
+				Steps:      daemontest.Steps{stopAt(30.5).Maybe()},
 				Want: daemontest.Want{
 					daemontest.Exit(code), endsAt(last), daemontest.Restarts(c.restarts), daemontest.Failures(1),
 					daemontest.Logs("Error: Execute #"), daemontest.Logs("boom\n"), daemontest.Logs(c.says),

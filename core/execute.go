@@ -13,16 +13,21 @@ import (
 type executor struct {
 	d         *Daemon
 	abandoned *atomic.Bool
+
+	counted bool // Execute has returned, and the iteration that runs is counted
+	took    time.Duration
+	err     error
 }
 
-var _ iteration = executor{}
+var _ iteration = (*executor)(nil)
 
-func (x executor) now() time.Time { return x.d.host.Clock.Now() }
+func (x *executor) now() time.Time { return x.d.host.Clock.Now() }
 
 // iterate runs one iteration that starts now. Where no hook takes time after
 // it, the reading of the clock at its end serves the next one as its start.
-func (x executor) iterate(ctx context.Context, now time.Time) (end time.Time, took time.Duration, err error) {
+func (x *executor) iterate(ctx context.Context, now time.Time) (end time.Time, took time.Duration, err error) {
 	d := x.d
+	x.counted = false
 	n := d.counters.begin(now)
 	if d.host.Hooks.Observe != nil {
 		d.host.Hooks.Observe(host.Observation{Kind: host.Begun, Iteration: n})
@@ -41,7 +46,7 @@ func (x executor) iterate(ctx context.Context, now time.Time) (end time.Time, to
 
 // execute calls the user's function without a closure, because at interval 0
 // even that would show.
-func (x executor) execute(ctx context.Context) (err error) {
+func (x *executor) execute(ctx context.Context) (err error) {
 	if x.d.set.crashOnPanic {
 		defer catchFatal(&err)
 	} else {
@@ -51,13 +56,15 @@ func (x executor) execute(ctx context.Context) (err error) {
 }
 
 // finish counts the end of an iteration and runs the hooks after it.
-func (x executor) finish(ctx context.Context, n int64, start time.Time, err error) (end time.Time, took time.Duration) {
+func (x *executor) finish(ctx context.Context, n int64, start time.Time, err error) (end time.Time, took time.Duration) {
 	d := x.d
 	end = x.now()
 	took = end.Sub(start)
+	x.counted, x.took, x.err = true, took, err
 	if x.abandoned.Load() {
 		return end, took
 	}
+	defer d.counters.idle(start) // also after a hook that ends this goroutine
 	d.counters.end(took, err != nil)
 	if d.host.Hooks.Observe != nil {
 		d.host.Hooks.Observe(host.Observation{Kind: host.Ended, Iteration: n, Took: took, Err: err})
@@ -65,28 +72,31 @@ func (x executor) finish(ctx context.Context, n int64, start time.Time, err erro
 	if len(d.set.handlers) > 0 {
 		x.tellEnd(ctx, n, took, err)
 	}
-	d.counters.idle(start)
 	return end, took
 }
 
-func (x executor) tellEnd(ctx context.Context, n int64, took time.Duration, err error) {
+func (x *executor) tellEnd(ctx context.Context, n int64, took time.Duration, err error) {
 	h := HookInfo{Iteration: n, Took: took, Err: err}
+	hooks := make([]HookInfo, 0, 3)
 	if err != nil {
 		h.Hook = HookError
-		x.d.tell(ctx, h)
+		hooks = append(hooks, h)
 	}
 	h.Hook = HookPostExecute
-	x.d.tell(ctx, h)
+	hooks = append(hooks, h)
 	if h.Left = x.d.set.pacing.Left(took); h.Left > 0 {
 		h.Hook = HookIdle
-		x.d.tell(ctx, h)
+		hooks = append(hooks, h)
+	}
+	x.d.tell(ctx, hooks...)
+}
+
+// goexit ends the account of an iteration whose goroutine has ended, unless it
+// was a hook after Execute that ended it.
+func (x *executor) goexit(ctx context.Context) {
+	if start, running := x.d.counters.startOfRunning(); running && !x.counted {
+		x.finish(ctx, x.d.Iteration(), start, errGoexit)
 	}
 }
 
-// goexit ends the account of an iteration whose goroutine has ended.
-func (x executor) goexit(ctx context.Context) (took time.Duration) {
-	if start, running := x.d.counters.startOfRunning(); running {
-		_, took = x.finish(ctx, x.d.Iteration(), start, errGoexit)
-	}
-	return took
-}
+func (x *executor) outcome() (took time.Duration, err error) { return x.took, x.err }

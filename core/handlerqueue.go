@@ -26,12 +26,11 @@ func newHandlerQueue(logf func(format string, args ...any), before func()) *hand
 }
 
 // run goes on in a new goroutine when a function has ended this one, which is
-// what runtime.Goexit does.
+// what runtime.Goexit does; guard has logged that.
 func (q *handlerQueue) run() {
 	returned := true
 	defer func() {
 		if !returned {
-			q.logf("Error: a signal handler: %v", errGoexit)
 			go q.run()
 		}
 	}()

@@ -19,6 +19,9 @@ type pastRestarts struct {
 	InARow        int             `json:"in_a_row,omitempty"`   // errors, without quietAfter between two
 	LastError     time.Duration   `json:"last_error,omitempty"` // 0: none
 	LastCause     string          `json:"last_cause,omitempty"`
+
+	MemoryInARow int           `json:"memory_in_a_row,omitempty"` // restarts for too much memory, without quietAfter between two
+	LastMemory   time.Duration `json:"last_memory,omitempty"`     // 0: none
 }
 
 // restartHistory is pastRestarts for many goroutines.
@@ -100,4 +103,21 @@ func (h *restartHistory) errorRestart(now, window time.Duration, limit int) (inA
 	p.InARow++
 	p.LastError = now
 	return inARow, true
+}
+
+// memoryRestart reports whether a restart for too much memory is due, and counts
+// it: one that has not helped is followed by the next after a pause that grows.
+func (h *restartHistory) memoryRestart(now time.Duration, pause func(inARow int) time.Duration) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := &h.past
+	switch since := now - p.LastMemory; {
+	case p.LastMemory == 0 || since >= quietAfter:
+		p.MemoryInARow = 0
+	case since < pause(p.MemoryInARow-1):
+		return false
+	}
+	p.MemoryInARow++
+	p.LastMemory = now
+	return true
 }

@@ -13,7 +13,7 @@ func (m *machine) onHousekeeping(event) state {
 	}
 	if mark := m.d.set.restartAboveMemory; mark > 0 && m.d.restartsByItself() {
 		now, _ := m.d.host.Resident()
-		if m.health.weigh(now, mark) {
+		if m.health.weigh(now, mark) && m.d.history.memoryRestart(m.d.host.Clock.Boot(), m.backoff) {
 			m.d.Restart(fmt.Sprintf("resident memory %d MB above %d MB", now>>20, mark>>20))
 		}
 	}

@@ -42,6 +42,7 @@ type leaseRenewer struct {
 	clock clockwork.Clock
 	logf  func(format string, args ...any)
 	safe  atomic.Int64 // Boot reading until which the lease is certainly ours; 0: no end
+	asked atomic.Int64 // Boot reading from before the latest renewal
 
 	mu    sync.Mutex // held for instants only
 	halt  context.CancelFunc
@@ -51,6 +52,7 @@ type leaseRenewer struct {
 // newLeaseRenewer takes a lease that was asked for at the Boot reading asked.
 func newLeaseRenewer(l lock.Lease, asked time.Duration, clock clockwork.Clock, logf func(format string, args ...any)) *leaseRenewer {
 	r := &leaseRenewer{lease: l, clock: clock, logf: logf}
+	r.asked.Store(int64(asked))
 	r.confirm(asked)
 	return r
 }
@@ -104,11 +106,12 @@ func (r *leaseRenewer) run(ctx context.Context, post func(event)) {
 		pause = ttl / renewals
 	}
 	failing := false
-	asked := r.clock.Boot()
 	// The time that an attempt took counts, so that one that got no answer is
-	// followed by the next.
+	// followed by the next; and so does the time before an exec that failed.
+	asked := time.Duration(r.asked.Load())
 	for clockwork.Sleep(ctx, r.clock, asked+pause-r.clock.Boot()) == nil {
 		asked = r.clock.Boot()
+		r.asked.Store(int64(asked))
 		attempt, cancel := clockwork.WithTimeout(ctx, r.clock, pause)
 		err := r.lease.Renew(attempt)
 		cancel()

@@ -40,18 +40,6 @@ func (m *machine) onLeaseLostTearingDown(e event) state {
 	return m.state
 }
 
-// loseLeaseInTeardown lets the next program win the lock again, or this one,
-// should exec fail.
-func (m *machine) loseLeaseInTeardown(cause string) {
-	text := fmt.Sprintf("Lock Lost: %s: %s", m.d.set.lock, cause)
-	if plan := m.ending.plan; (plan.restart || plan.resume) && !plan.noLease {
-		m.d.alert(subjectAlert, text+"\nIt must be won again")
-		m.ending.loseLease()
-		return
-	}
-	m.d.Logf("%s", text)
-}
-
 func (m *machine) decideLeaseLost(e event) {
 	m.jobs.repeat(false)
 	m.timers.clear(leaseAt, iterationTimeoutAt, backOffAt)

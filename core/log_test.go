@@ -134,6 +134,7 @@ func TestADailyLogRotatesAtMidnight(t *testing.T) {
 func TestARelativeLogPathMeansWhereTheCommandWasTyped(t *testing.T) {
 	play(t, equipped(core.WithLog(logfile.Fixed("logs/p.log"))), daemontest.Scenario{
 		Args:    "-d",
+		Files:   map[string]string{"logs/": ""},
 		Execute: daemontest.Does(beat),
 		Steps:   daemontest.Steps{at(1.5, hup), stopAt(2.5)},
 		Want:    daemontest.Want{beatsIn(daemontest.Dir+"/logs/p.log", 1, 2, 3), daemontest.Exit(0)},

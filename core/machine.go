@@ -38,6 +38,7 @@ type machine struct {
 	resumed           bool                       // this program goes on after an exec that failed
 	outageLogged      bool                       // that the lock cannot be asked for, while standing by
 	ready             bool                       // readiness was reported
+	releasing         bool                       // the lease is being given back
 }
 
 // An edge is what one event does in one state: the action, the states that it
@@ -74,7 +75,7 @@ const grace = time.Second
 func newMachine(d *Daemon, args []string, t *table) *machine {
 	m := &machine{d: d, args: args, table: t, inherited: d.inherited}
 	m.timers = newTimers(d.host.Clock)
-	m.jobs = newJobs(func(abandoned *atomic.Bool) iteration { return executor{d, abandoned} }, d.queue)
+	m.jobs = newJobs(func(abandoned *atomic.Bool) iteration { return &executor{d: d, abandoned: abandoned} }, d.queue)
 	m.handlers = newHandlerQueue(d.Logf, func() { d.observe(host.Observation{Kind: host.Queued}) })
 	m.pid = pidFile{files: d.host.PIDFiles, path: d.Path(d.cmd.pidFile)}
 	if d.host.Hooks.Observe != nil {
@@ -148,7 +149,7 @@ func (m *machine) nextEvent() (e event, alive bool) {
 		if m.d.host.Hooks.Checkpoint != nil && !m.d.host.Hooks.Checkpoint() {
 			return event{}, false
 		}
-		next, now := m.timers.expire(m.d.queue.post)
+		next, now := m.timers.expire(m.d.queue.add)
 		e, ok := m.d.queue.take()
 		switch {
 		case !ok:

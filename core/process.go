@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/evertick/evertick/core/host"
@@ -25,6 +26,13 @@ type commandLine struct {
 	verbose      bool // -v
 	pidFile      string
 	send         string // -s
+}
+
+// needsNone reports whether err says that a flag or argument of the user's own is
+// missing where none is needed: with -i and -s. It is the last thing that
+// kingpin looks at, so all that is given has been read by then.
+func (c *commandLine) needsNone(err error) bool {
+	return (c.instructions || c.send != "") && strings.HasPrefix(err.Error(), "required ")
 }
 
 // check refuses inherited flags that contradict each other.

@@ -131,9 +131,19 @@ type eventQueue struct {
 
 func newEventQueue() *eventQueue { return &eventQueue{wake: make(chan struct{}, 1)} }
 
-// post never blocks. Events of a kind that says the same however often it is
-// said are merged, so that a storm of signals takes no memory.
+// post adds an event and wakes the goroutine that takes. It never blocks.
 func (q *eventQueue) post(e event) {
+	q.add(e)
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// add is post for the goroutine that takes, which needs no waking. Events of a
+// kind that says the same however often it is said are merged, so that a storm
+// of signals takes no memory.
+func (q *eventQueue) add(e event) {
 	q.mu.Lock()
 	waiting := &q.queues[e.kind]
 	if len(*waiting) == 0 || !e.mergeable((*waiting)[len(*waiting)-1]) {
@@ -141,21 +151,16 @@ func (q *eventQueue) post(e event) {
 		q.ready.Or(1 << e.kind)
 	}
 	q.mu.Unlock()
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
 }
 
 // take returns the event that goes first, if there is one.
 func (q *eventQueue) take() (event, bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	ready := q.ready.Load()
-	if ready == 0 {
+	if q.ready.Load() == 0 { // what is posted from now on wakes
 		return event{}, false
 	}
-	k := bits.TrailingZeros32(ready)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	k := bits.TrailingZeros32(q.ready.Load())
 	waiting := q.queues[k]
 	e := waiting[0]
 	copy(waiting, waiting[1:])

@@ -20,7 +20,8 @@ func (m *machine) startSetup() {
 
 // becomeReady tells everybody who waits for it that the daemon has started.
 func (m *machine) becomeReady() {
-	if !m.ready {
+	first := !m.ready
+	if first {
 		m.ready = true
 		m.layGrid()
 		m.d.history.becameReady(m.d.host.Clock.Boot())
@@ -32,7 +33,7 @@ func (m *machine) becomeReady() {
 	m.watchLease()
 	m.d.notify("READY=1")
 	m.d.reportStart(reexec.Report{Running: true, Message: m.noLogNote()})
-	if m.inherited != nil && m.d.Restarts() > 0 && m.restartAfterSetup == "" {
+	if first && m.inherited != nil && m.restartAfterSetup == "" {
 		m.d.reply("restart", replyOK, fmt.Sprintf("PID %d has restarted in place (restart %d)", m.d.pid(), m.d.Restarts()))
 	}
 }
@@ -59,7 +60,7 @@ func (m *machine) layGrid() {
 
 // noLogNote warns of a log that -d sends nowhere.
 func (m *machine) noLogNote() string {
-	if m.d.Detached() && m.d.set.logName == nil {
+	if m.d.Detached() && m.d.log.Path() == "" {
 		return m.d.name + ": there is no log file: what it logs goes nowhere"
 	}
 	return ""

@@ -132,15 +132,15 @@ func (m *machine) onTrialRefusedResume(e event) state {
 // abandoned it cannot, and that is the end.
 func (m *machine) resume() state {
 	if m.jobs.mayStillRun() {
+		if m.lease != nil && !m.ending.plan.noLease { // mail may take longer than the lease lives
+			m.lease.stop()
+			m.renewLease()
+		}
 		m.d.alert(subjectShutdown, "Shutting Down: what was abandoned may still be running, so nothing can start beside it here")
 		m.ending.decide(plan{code: 1, bare: true, cause: "nothing can start beside what was abandoned"})
 		return m.tearDown()
 	}
 	noLease := m.d.set.lock != nil && m.lease == nil // one that was handed over may still be taken
-	if m.ending.plan.noLease {
-		noLease = true
-		m.giveUpLease()
-	}
 	m.resumed = true
 	m.ending.decide(plan{})
 	m.ending.forced = false
@@ -155,27 +155,12 @@ func (m *machine) resume() state {
 	return stateSettingUp
 }
 
-// giveUpLease gives back a lease that was lost. Nor is the PID file ours, if
-// another process has the lock by now.
-func (m *machine) giveUpLease() {
-	m.lease.stop()
-	m.lease.release()
-	m.lease = nil
-	m.removePIDFile()
-	m.inherited = nil
-	m.timers.clear(leaseAt)
-	m.d.queue.drop(leaseLost)
-}
-
 // replace executes the next program in this one's place. A stop that has come
 // in the meantime ends the daemon instead.
 func (m *machine) replace() state {
 	m.lease.stop()
-	if m.lease.expired() && !m.ending.plan.noLease {
-		m.loseLeaseInTeardown(causeNotRenewed)
-	}
-	if m.ending.plan.noLease {
-		m.giveUpLease()
+	if m.givesLeaseUp() { // by now
+		return m.giveUpLease()
 	}
 	m.d.host.Signals.Quiesce(m.ignoredAtExec()...)
 	if m.d.queue.drop(stopAsked) {

@@ -12,44 +12,56 @@ import (
 )
 
 // Main runs the daemon as its command line says and ends the process with its
-// exit status. It returns only on a host whose Exit does.
+// exit status. It returns only on a host whose Exit does. In a test binary it
+// panics, unless a host or a clock was declared: see Run.
 func (d *Daemon) Main() {
 	if d.ran.Swap(true) {
 		d.refuseAgain()
 		return
 	}
-	d.prepare()
+	if err := d.prepare(); err != nil {
+		panic(err)
+	}
 	d.run(context.Background(), d.host.Args, d.host.Exit)
 }
 
 // Run runs the daemon with the given command line arguments inside a larger
 // program, and returns its exit status. It stops gracefully when ctx is done.
 // SIGHUP still replaces the whole process.
+//
+// In a test binary it refuses to run on the real machine, which is most often
+// an oversight: package daemontest plays daemons in tests. WithHost(host.Real())
+// says that the real machine is meant.
 func (d *Daemon) Run(ctx context.Context, args ...string) int {
 	if d.ran.Swap(true) {
 		return d.refuseAgain()
 	}
-	d.prepare()
+	if err := d.prepare(); err != nil {
+		fmt.Fprintln(host.Stderr(), err)
+		return 1
+	}
 	return d.run(ctx, args, func(int) {})
 }
 
 // refuseAgain tells that the daemon has run, or runs, and touches nothing of it.
 func (d *Daemon) refuseAgain() int {
-	set := defaults()
-	_ = set.apply(d.options) // what it refuses was told the first time
-	if set.host == nil {
-		machine := host.Real()
-		set.host = &machine
+	stderr := host.Stderr()
+	if set := d.declared(); set.host != nil {
+		stderr = set.host.Stderr
 	}
-	fmt.Fprintf(set.host.Stderr, "%s: this Daemon has run already: declare a new one with core.New\n", d.name)
+	fmt.Fprintf(stderr, "%s: this Daemon has run already: declare a new one with core.New\n", d.name)
 	return 1
 }
 
 // prepare folds the options a first time, for what is needed before the
-// command line is parsed.
-func (d *Daemon) prepare() {
-	d.set = defaults()
-	_ = d.set.apply(d.options) // told after the second fold
+// command line is parsed. Its error says that the daemon must not run here.
+func (d *Daemon) prepare() error {
+	d.set = d.declared()
+	if d.set.host == nil && d.set.clock == nil && host.InTest() {
+		return fmt.Errorf("%s: the daemon is not run: it is on the real machine, in a test binary. "+
+			"Play it with daemontest.Run(t, New, …), where New hands its extra options on to core.New; "+
+			"a test that means the real machine declares core.WithHost(host.Real())", d.name)
+	}
 	if d.set.host != nil {
 		d.host = *d.set.host
 	} else {
@@ -65,6 +77,7 @@ func (d *Daemon) prepare() {
 		Stdout: d.host.Stdout, Resolve: d.Path,
 		Observe: func(message string) { d.observe(host.Observation{Kind: host.Logged, Text: message}) },
 	})
+	return nil
 }
 
 // run lives a program's whole life and calls exit with its status, unless

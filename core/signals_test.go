@@ -135,7 +135,7 @@ func TestTheDumpTellsAllThereIs(t *testing.T) {
 			daemontest.Logs("Idle:              7"), daemontest.Logs("Restarts:          1, the last one: SIGHUP\n"),
 			daemontest.Logs("Log file:          " + logPath + "\n"), daemontest.Logs("Modes:             foreground, verbose\n"),
 			daemontest.Logs("Alerts:            ops@example.com through "), daemontest.Logs("Plugins:           db\n"),
-			daemontest.Logs("Lock:              file:/run/poller.lock, held by this process, token 1\n"),
+			daemontest.Logs("Lock:              file:/run/poller.lock, held by this process, token 17672256"),
 			daemontest.Logs("Memory:            resident 8192 KB now"), daemontest.Logs("Goroutines:        8\n"),
 			daemontest.Logs("User:              tester\n"), daemontest.Logs("Version:           1.4 (Evertick, go)"),
 		},

@@ -34,7 +34,13 @@ func (m *machine) onChecked(e event) state {
 // refuseStart ends a start that cannot go on. The log is told, too, where it
 // is ours already, because that is where people look after a restart.
 func (m *machine) refuseStart(message string) state {
-	if m.d.log.Opened() {
+	switch {
+	case m.state == stateStandby: // where the start has been reported as good
+		m.d.log.Open()
+		m.d.alert(subjectShutdown, "Shutting Down: "+message)
+	case m.inherited != nil: // nobody watches a restart
+		m.d.alert(subjectShutdown, "Shutting Down: "+message)
+	case m.d.log.Opened():
 		m.d.Logf("Error: %s", message)
 	}
 	m.d.refuse(message)
@@ -67,10 +73,6 @@ func (m *machine) onLeased(e event) state {
 	m.clearTimeout(backOffAt)
 	m.keepLease()
 	if err := m.open(); err != nil {
-		if m.state == stateStandby { // where the start has been reported as good
-			m.d.log.Open()
-			m.d.alert(subjectShutdown, "Shutting Down: "+err.Error())
-		}
 		return m.refuseStart(err.Error())
 	}
 	m.d.Logf("Application Startup. PID: %d%s", m.d.pid(), m.startDetails())

@@ -23,19 +23,8 @@ import (
 func untouched() daemontest.Want {
 	return daemontest.Want{
 		daemontest.Iterations(0), daemontest.NoFile(pidPath), daemontest.NoFile(logPath), daemontest.Mails(0),
-		daemontest.LockReleased(), lockNeverTaken(),
+		daemontest.NoLock(),
 	}
-}
-
-// lockNeverTaken wants nobody to have had the lock, not even for an instant:
-// its first token has not been given out.
-func lockNeverTaken() daemontest.Expectation {
-	return daemontest.Check("the lock never to be taken", func(r *daemontest.Result) error {
-		if token := r.World().Locks().Steal(lockURL, lock.Owner{Name: "test"}, 0); token != 1 {
-			return fmt.Errorf("it was taken %d times", token-1)
-		}
-		return nil
-	})
 }
 
 // All environment errors come together, not one per run: those of options, of
@@ -57,7 +46,7 @@ func TestAllEnvironmentErrorsComeTogether(t *testing.T) {
 			daemontest.Stderr("interval -5s (core.Every) is negative"),
 			daemontest.Stderr("iteration time-out -1ns is negative"),
 			daemontest.Stderr("alerts have no recipient"),
-			daemontest.Stderr("PID file: no such file"),
+			daemontest.Stderr("poller.pid: no such file"),
 			daemontest.Stderr("log file: permission denied"),
 			daemontest.Stderr("plugin db: no such database"),
 			daemontest.Stderr("no API key"),
@@ -88,7 +77,10 @@ func TestABadOptionIsRefusedInOneLine(t *testing.T) {
 		{[]core.Option{core.Every(second), core.Spread(second)}, "jitter 1s must be less than the interval 1s"},
 		{[]core.Option{core.Every(second), core.Jitter(-second)}, "jitter -1s is negative"},
 		{[]core.Option{core.WithLock(nil), core.Standby()}, "core.Standby waits for a lock, but there is none"},
+		{[]core.Option{core.Execute(nil)}, "nothing to execute"},
 		{[]core.Option{core.WithAlerts(mail.Writer(os.Stdout))}, "alerts have no recipient"},
+		{[]core.Option{core.WithAlerts(mail.Writer(os.Stdout), "ops@example.com", "nonsense")}, `alert recipient "nonsense" is no mail address`},
+		{[]core.Option{core.WithAlerts(mail.Writer(os.Stdout), "ops@")}, `alert recipient "ops@" is no mail address`},
 		{[]core.Option{core.WithPlugins(&recorder{name: "x"}, &recorder{name: "x"})}, "plugin x is declared twice"},
 		{[]core.Option{core.RestartEvery(9 * second)}, "restart interval 9s (core.RestartEvery) is below the minimum of 10s"},
 		{[]core.Option{core.RestartBackoff(-second, -second)}, "back-off -1s to -1s is negative"},
@@ -158,7 +150,7 @@ func TestAStartTakesItsStepsInOrder(t *testing.T) {
 		return daemontest.AfterLog("doing "+what, time.Millisecond, daemontest.Do("look", func(w *daemontest.World) {
 			_, pid := w.File(pidPath)
 			_, log := w.File(logPath)
-			_, _, locked := w.Locks().Holder(lockURL)
+			_, locked := w.Holder(lockURL)
 			if pid != there || log != there || locked != there {
 				w.Fail("during %s: PID file %t, log %t, lock held %t: want all of them %t", what, pid, log, locked, there)
 			}
@@ -220,14 +212,21 @@ func TestASetupErrorShutsDown(t *testing.T) {
 // nothing is executed.
 func TestAStopDuringTheStartGivesUp(t *testing.T) {
 	wait := func(ctx context.Context, d *core.Daemon) error { return clockwork.Sleep(ctx, d.Clock(), time.Minute) }
-	for name, option := range map[string]core.Option{"check": core.CheckEnvironment(wait), "setup": core.Setup(wait)} {
-		t.Run(name, func(t *testing.T) {
-			play(t, equipped(option), daemontest.Scenario{
+	for _, c := range []struct {
+		name   string
+		option core.Option
+		lock   daemontest.Expectation
+	}{
+		{"check", core.CheckEnvironment(wait), daemontest.NoLock()},
+		{"setup", core.Setup(wait), daemontest.LockReleased()},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			play(t, equipped(c.option), daemontest.Scenario{
 				Args:    "-p poller.pid",
 				Execute: daemontest.Instantly(),
 				Steps:   daemontest.Steps{at(1, usr1), stopAt(2)},
 				Want: daemontest.Want{
-					daemontest.Iterations(0), endsAt(2), daemontest.Exit(0), daemontest.NoFile(pidPath), daemontest.LockReleased(),
+					daemontest.Iterations(0), endsAt(2), daemontest.Exit(0), daemontest.NeverReady(), daemontest.NoFile(pidPath), c.lock,
 					daemontest.Logs("Shutting Down: SIGTERM, before the start was complete"), daemontest.Logs("Dump of poller"),
 				},
 			})

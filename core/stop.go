@@ -91,6 +91,9 @@ func (m *machine) onDrained(e event) state {
 	m.clearTimeout(timeUpAt)
 	if e.kind == executed {
 		m.endIteration(e)
+		if e.err == nil || e.succeeded || !m.ending.forced { // an exec that fails may let the loop go on
+			m.health.executed(e.err != nil, e.succeeded, m.d.set.maxFailures)
+		}
 		if e.err != nil && !m.ending.forced {
 			m.d.alert(subjectAlert, fmt.Sprintf("Error: Execute #%d: %s", m.d.Iteration(), describe(e.err)))
 		}
@@ -152,18 +155,25 @@ func (m *machine) tearDown() state {
 		h.Hook, state = HookRestart, "RELOADING=1"
 	}
 	m.d.notify(state)
-	ctx, cancel := context.WithCancel(context.Background())
-	m.ending.endTeardown = cancel
 	m.ending.forced = false
 	m.ending.final.Store(!plan.restart && !plan.resume)
 	m.ending.flushed.Store(false)
-	m.jobs.start(tornDown, ctx, func(ctx context.Context) error {
+	return m.startTeardown(func(ctx context.Context) {
+		defer m.flush(ctx)
 		if !plan.bare {
+			defer m.d.tearDown(ctx) // also after a handler that ends this goroutine
 			m.handlers.drain(ctx)
 			m.d.tell(ctx, h)
-			m.d.tearDown(ctx)
 		}
-		m.flush(ctx)
+	})
+}
+
+// startTeardown starts teardown, or what is left of it.
+func (m *machine) startTeardown(run func(ctx context.Context)) state {
+	ctx, cancel := context.WithCancel(context.Background())
+	m.ending.endTeardown = cancel
+	m.jobs.start(tornDown, ctx, func(ctx context.Context) error {
+		run(ctx)
 		return nil
 	})
 	return stateTearingDown
@@ -181,13 +191,7 @@ func (m *machine) flush(ctx context.Context) {
 // mails are still to be waited for.
 func (m *machine) onTornDown(event) state {
 	if m.ending.final.Load() && !m.ending.flushed.Load() {
-		ctx, cancel := context.WithCancel(context.Background())
-		m.ending.endTeardown = cancel
-		m.jobs.start(tornDown, ctx, func(ctx context.Context) error {
-			m.flush(ctx)
-			return nil
-		})
-		return stateTearingDown
+		return m.startTeardown(m.flush)
 	}
 	return m.conclude()
 }
@@ -199,7 +203,11 @@ func (m *machine) onTeardownTimeout(event) state {
 		m.ending.fail(false)
 	}
 	if !m.ending.forced {
-		m.force(fmt.Sprintf("teardown not finished within %s", m.d.set.shutdownTimeout))
+		why := fmt.Sprintf("teardown not finished within %s", m.d.set.shutdownTimeout)
+		if m.releasing {
+			why = "the lock is not given back in time"
+		}
+		m.force(why)
 		m.ending.endTeardown()
 		m.setTimeout(timeUpAt, grace)
 		return stateTearingDown
@@ -210,11 +218,16 @@ func (m *machine) onTeardownTimeout(event) state {
 	return m.conclude()
 }
 
-// conclude carries out the plan, now that teardown is over.
+// conclude carries out the plan, now that teardown is over. A lock that is not
+// to be kept is given back first.
 func (m *machine) conclude() state {
 	m.clearTimeout(timeUpAt)
 	m.ending.endTeardown()
 	m.jobs.cancel(context.Canceled)
+	m.releasing = false
+	if m.givesLeaseUp() {
+		return m.giveUpLease()
+	}
 	switch {
 	case m.ending.plan.resume:
 		return m.resume()
@@ -224,17 +237,83 @@ func (m *machine) conclude() state {
 	return m.exit(m.ending.plan.code)
 }
 
+// givesLeaseUp reports whether a lease is held that is to be given back: at the
+// end, and where it was lost.
+func (m *machine) givesLeaseUp() bool {
+	plan := &m.ending.plan
+	if m.lease == nil || !plan.restart && !plan.resume {
+		return m.lease != nil
+	}
+	if m.lease.expired() && !plan.noLease {
+		m.loseLeaseInTeardown(causeNotRenewed)
+	}
+	return plan.noLease
+}
+
+// giveUpLease gives the lease back in a job that counts to teardown, because a
+// lock may take its time.
+func (m *machine) giveUpLease() state {
+	if plan := m.ending.plan; !plan.restart && !plan.resume {
+		m.removePIDFile() // before the lock is free: who wins it takes the file next
+	}
+	lease := m.lease
+	m.lease = nil
+	m.forgetLease(m.ending.plan.noLease)
+	m.timers.clear(leaseAt)
+	m.d.queue.drop(leaseLost)
+	m.setTimeout(timeUpAt, 2*releaseTimeout+grace)
+	m.releasing = true
+	return m.startTeardown(func(context.Context) {
+		lease.stop()
+		lease.release()
+	})
+}
+
+// forgetLease: what is inherited of the lease is used up. Where it was lost, the
+// PID file is not ours either, as another process may have the lock by now. The
+// grid still is.
+func (m *machine) forgetLease(lost bool) {
+	var rest handover
+	if m.inherited != nil {
+		rest = *m.inherited
+		m.inherited = &rest
+	}
+	rest.Lease = nil
+	if lost {
+		m.removePIDFile()
+		rest.PIDFile = nil
+	}
+}
+
+// loseLeaseInTeardown lets the next program win the lock again, or this one,
+// should exec fail.
+func (m *machine) loseLeaseInTeardown(cause string) {
+	text := fmt.Sprintf("Lock Lost: %s: %s", m.d.set.lock, cause)
+	if plan := m.ending.plan; (plan.restart || plan.resume) && !plan.noLease {
+		m.d.alert(subjectAlert, text+"\nIt must be won again")
+		m.ending.loseLease()
+		return
+	}
+	m.d.Logf("%s", text)
+}
+
 // exit is the end of the process: what we hold is given back, and the last
 // line of the log says the exit status.
 func (m *machine) exit(code int) state {
 	m.timers.clearAll()
-	if m.state == stateChecking || m.state == stateStandby { // no teardown has seen to it
+	switch {
+	case m.state == stateChecking || m.state == stateStandby: // no teardown has seen to it
 		m.d.alerts.flush(context.Background())
+	case !m.ending.flushed.Load(): // a forced end waits for none
+		m.d.alerts.logPending()
 	}
 	m.inheritTheRest()
+	if m.releasing {
+		m.d.Logf("Error: the lock was not given back: the end did not wait for that")
+	}
+	m.removePIDFile() // before the lock is free: who wins it takes the file next
 	m.lease.stop()
 	m.lease.release()
-	m.removePIDFile()
 	if m.d.log.Opened() {
 		m.d.log.Retry() // so that the last line is the last one in the file, too
 		m.d.Logf("Shutdown Complete. Uptime: %s Iterations: %d Exit status: %d", m.d.uptime(), m.d.Iteration(), code)

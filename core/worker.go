@@ -26,8 +26,12 @@ type iteration interface {
 	// now returns when an iteration that follows one without a pause starts.
 	now() time.Time
 
-	// goexit ends the account of an iteration that has ended its goroutine.
-	goexit(ctx context.Context) (took time.Duration)
+	// goexit ends the account of an iteration that has ended its goroutine. A
+	// hook may end the one that calls it, too.
+	goexit(ctx context.Context)
+
+	// outcome returns what the latest iteration took, and its error.
+	outcome() (took time.Duration, err error)
 }
 
 // iterationMaker makes the iteration of a worker. Once abandoned is true,
@@ -42,6 +46,7 @@ type worker struct {
 	queue     *eventQueue
 	jobs      chan job
 	abandoned atomic.Bool // what it still does has no effect
+	succeeded bool        // an iteration of the job that runs, before the latest
 
 	// repeat says that iterations may follow each other without the event
 	// goroutine in between, as interval 0 asks. The event goroutine takes this
@@ -80,11 +85,17 @@ func (w *worker) run() {
 // by, and runs the next one in a new goroutine.
 func (w *worker) goexit(j job) {
 	e := event{kind: j.kind, job: j.id, err: errGoexit}
+	defer func() {
+		if j.run == nil {
+			e.succeeded = w.succeeded
+			e.took, e.err = w.iteration.outcome()
+		}
+		go w.run()
+		w.queue.post(e)
+	}()
 	if j.run == nil {
-		e.took = w.iteration.goexit(j.ctx)
+		w.iteration.goexit(j.ctx)
 	}
-	go w.run()
-	w.queue.post(e)
 }
 
 func (w *worker) do(j job) event {
@@ -93,13 +104,15 @@ func (w *worker) do(j job) event {
 		e.err = recovered(func() error { return j.run(j.ctx) })
 		return e
 	}
+	w.succeeded = false
 	now := w.iteration.now()
 	for {
 		now, e.took, e.err = w.iteration.iterate(j.ctx, now)
 		if e.err != nil || !w.repeat.Load() || w.queue.before(executed) || j.again != nil && !j.again() {
+			e.succeeded = w.succeeded
 			return e
 		}
-		e.succeeded = true
+		w.succeeded = true
 	}
 }
 

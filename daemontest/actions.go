@@ -1,9 +1,12 @@
 package daemontest
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/evertick/evertick/forker/reexec"
@@ -16,82 +19,211 @@ import (
 type Action struct {
 	name string
 	do   func(w *World)
+
+	// condition says that it changes what processes find: it means nothing when
+	// there is none any more.
+	condition bool
+
+	spawns bool // it starts a process
 }
 
 // Do is an action of your own; name stands in the timeline.
-func Do(name string, do func(w *World)) Action { return Action{name, do} }
+func Do(name string, do func(w *World)) Action { return Action{name: name, do: do} }
+
+// condition is an action that changes what processes find.
+func condition(name string, do func(w *World)) Action {
+	return Action{name: name, do: do, condition: true}
+}
 
 // Do does an action at once, for actions that consist of several.
-func (w *World) Do(a Action) { a.do(w) }
+func (w *World) Do(a Action) {
+	if a.condition && !w.maybe && !w.sim.AnyAlive() {
+		w.met.mu.Lock()
+		w.met.late = append(w.met.late, lateAction{
+			fmt.Sprintf("at %s: %s", w.Now().Round(time.Millisecond), a.name), len(w.sim.Processes()),
+		})
+		w.met.mu.Unlock()
+	}
+	a.do(w)
+}
 
-// Signal sends sig to the scenario's daemon; to one that has ended, nothing is
-// sent. SIGKILL, SIGSTOP and SIGCONT do what they do.
+// Signal sends sig to the scenario's own daemon: the process of Scenario.Args,
+// or the daemon that it launched. When that has ended, the step is a miss.
+// One that it does not listen for has its default effect on a Go program: see
+// package os/signal.
 func Signal(sig os.Signal) Action {
-	return Action{signals.Name(sig), func(w *World) { _ = w.sim.Main().Signal(sig) }}
+	name := signals.Name(sig)
+	return Action{name: name, do: func(w *World) {
+		p := w.sim.Main()
+		switch err := p.Signal(sig); {
+		case errors.Is(err, os.ErrProcessDone):
+			w.foundNothing("%s: the scenario's own daemon, PID %d, had ended at %s", name, p.PID(), p.EndedAt().Round(time.Millisecond))
+		case err != nil:
+			w.try(fmt.Errorf("%s: %w", name, err))
+		}
+	}}
+}
+
+// SignalTo sends sig to the daemons that Command has started with these
+// arguments. When none of them is left, the step is a miss.
+func SignalTo(args string, sig os.Signal) Action {
+	name := signals.Name(sig) + " to " + strconv.Quote(args)
+	return Action{name: name, do: func(w *World) {
+		found := false
+		for _, p := range w.started(args) {
+			found = p.Signal(sig) == nil || found
+		}
+		if !found {
+			w.foundNothing("%s: no daemon that Command has started so is left", name)
+		}
+	}}
 }
 
 // Command runs the daemon's program once more, with a command line of its own:
 // -s stop -p FILE, or a second instance.
 func Command(args string) Action {
-	return Action{"run " + args, func(w *World) {
+	return Action{name: "run " + args, spawns: true, do: func(w *World) {
 		w.sim.Spawn(w.sim.Machine, strings.Fields(args), reexec.Origin{})
 	}}
 }
 
 // StepWallClock moves the wall clock by d, forwards or back. No timer notices.
 func StepWallClock(d time.Duration) Action {
-	return Action{fmt.Sprintf("wall clock %+v", d), func(w *World) { w.sim.Machine.Wall.Step(d) }}
+	return condition(fmt.Sprintf("wall clock %+v", d), func(w *World) { w.sim.Machine.Wall.Step(d) })
 }
 
 // DiskFull lets writes fail for want of space, or work again.
 func DiskFull(full bool) Action {
-	return Action{fmt.Sprintf("disk full: %t", full), func(w *World) { w.sim.Machine.Files.SetFull(full) }}
+	return condition(fmt.Sprintf("disk full: %t", full), func(w *World) {
+		room := int64(-1)
+		if full {
+			room = 0
+		}
+		w.sim.Machine.Files.SetRoom(room)
+	})
 }
 
-// RemoveFile deletes a file.
+// RemoveFile deletes a file. One that is not there is a miss.
 func RemoveFile(path string) Action {
-	return Action{"rm " + path, func(w *World) { w.sim.Machine.Files.Remove(path) }}
+	return Action{name: "rm " + path, do: func(w *World) {
+		if _, there := w.File(path); !there {
+			w.foundNothing("rm %s: there is no such file", path)
+		}
+		_ = w.sim.Machine.Files.Remove(path)
+	}}
 }
 
-// RenameFile renames a file, as logrotate does.
+// RenameFile renames a file, as logrotate does. One that is not there is a miss.
 func RenameFile(from, to string) Action {
-	return Action{"mv " + from + " " + to, func(w *World) { w.sim.Machine.Files.Rename(from, to) }}
+	return Action{name: "mv " + from + " " + to, do: func(w *World) {
+		if _, there := w.File(from); !there {
+			w.foundNothing("mv %s %s: there is no such file", from, to)
+		}
+		_ = w.sim.Machine.Files.Rename(from, to)
+	}}
 }
 
 // WriteFile creates or replaces a file.
 func WriteFile(path, content string) Action {
-	return Action{"write " + path, func(w *World) { w.sim.Machine.Files.Write(path, content) }}
+	return Action{name: "write " + path, condition: true, do: func(w *World) { w.try(w.sim.Machine.Files.Write(path, content)) }}
+}
+
+// OverwriteFile changes what a file holds, and leaves it the same file: with no
+// content it does what > file does in a shell.
+func OverwriteFile(path, content string) Action {
+	return Action{name: "overwrite " + path, condition: true, do: func(w *World) { w.try(w.sim.Machine.Files.Overwrite(path, content)) }}
+}
+
+// DiskRoom leaves room for so many more bytes of log and PID files; what is
+// written beyond them is cut off. A negative number ends that.
+func DiskRoom(bytes int64) Action {
+	return condition(fmt.Sprintf("disk room: %d bytes", bytes), func(w *World) { w.sim.Machine.Files.SetRoom(bytes) })
+}
+
+// DiskReadOnly lets whatever would change a log or PID file fail, or work again.
+func DiskReadOnly(readOnly bool) Action {
+	return condition(fmt.Sprintf("disk read-only: %t", readOnly), func(w *World) { w.sim.Machine.Files.SetReadOnly(readOnly) })
+}
+
+// DenyFile makes a path unusable for log, PID and lock files, with the given
+// error; nil ends that. A path that no daemon asks for meanwhile is a miss.
+func DenyFile(path string, err error) Action {
+	return condition(fmt.Sprintf("deny %s: %v", path, err), func(w *World) {
+		w.sim.Machine.Files.Deny(path, err)
+		if err != nil && !w.maybe {
+			w.met.mu.Lock()
+			defer w.met.mu.Unlock()
+			w.met.denied = append(w.met.denied, path)
+		}
+	})
+}
+
+// StdoutBlocks lets standard output take nothing more, as a pipe does that
+// nobody reads, or go on.
+func StdoutBlocks(blocks bool) Action {
+	return condition(fmt.Sprintf("stdout blocks: %t", blocks), func(w *World) { w.sim.Machine.Stdout.SetBlocked(blocks) })
+}
+
+// StdoutBreaks lets writes to standard output fail, as to a pipe whose reader is
+// gone.
+func StdoutBreaks() Action {
+	return condition("stdout breaks", func(w *World) { w.sim.Machine.Stdout.SetFault(syscall.EPIPE) })
+}
+
+// Suspend puts the machine to sleep for d: its wall clock and boot time go on,
+// and so do the leases in a network; timers do not notice.
+func Suspend(d time.Duration) Action {
+	return condition(fmt.Sprintf("suspend %s", d), func(w *World) { w.sim.Machine.Wall.Suspend(d) })
+}
+
+// try makes the scenario fail for an action that could not be done.
+func (w *World) try(err error) {
+	if err != nil {
+		w.sim.Fail("step: %v", err)
+	}
 }
 
 // MailDown lets the mail server refuse everything with err; nil ends that.
 func MailDown(err error) Action {
-	return Action{fmt.Sprintf("mail server: %v", err), func(w *World) { w.sim.Mail.SetDown(err) }}
+	return condition(fmt.Sprintf("mail server: %v", err), func(w *World) { w.sim.Mail.SetDown(err) })
 }
 
 // MailTakes lets the mail server take d for each mail.
 func MailTakes(d time.Duration) Action {
-	return Action{fmt.Sprintf("mail server takes %s", d), func(w *World) { w.sim.Mail.SetTakes(d) }}
+	return condition(fmt.Sprintf("mail server takes %s", d), func(w *World) { w.sim.Mail.SetTakes(d) })
 }
 
 // LockOutage lets every operation on a lock fail with err; nil ends that.
 func LockOutage(err error) Action {
-	return Action{fmt.Sprintf("lock store: %v", err), func(w *World) { w.sim.Locks.SetOutage(err) }}
+	return condition(fmt.Sprintf("lock store: %v", err), func(w *World) { w.sim.Locks.SetOutage(err) })
 }
 
 // LockTakes lets every operation on a lock take d.
 func LockTakes(d time.Duration) Action {
-	return Action{fmt.Sprintf("lock store takes %s", d), func(w *World) { w.sim.Locks.SetTakes(d) }}
+	return condition(fmt.Sprintf("lock store takes %s", d), func(w *World) { w.sim.Locks.SetTakes(d) })
 }
 
 // FreeLock makes the store forget who holds the lock of that URL: its holder
-// has died, or was evicted.
+// has died, or was evicted. A relative path in the URL is one from Dir. A lock
+// that no daemon uses is a miss.
 func FreeLock(url string) Action {
-	return Action{"lock " + url + " is free", func(w *World) { w.sim.Locks.Evict(url) }}
+	return Action{name: "lock " + url + " is free", condition: true, do: func(w *World) { w.try(w.sim.Locks.Free(w.named(url))) }}
 }
 
-// StealLock gives the lock of that URL to somebody else.
+// StealLock gives the lock of that URL to somebody else. A relative path in the
+// URL is one from Dir. A lock that no daemon uses is a miss.
 func StealLock(url string) Action {
-	return Action{"lock " + url + " is somebody else's", func(w *World) { w.sim.Locks.Steal(url, otherHolder(), 0) }}
+	return Action{name: "lock " + url + " is somebody else's", condition: true, do: func(w *World) { w.try(w.sim.Locks.Steal(w.named(url), otherHolder())) }}
+}
+
+// named returns the name of the lock that an action is about.
+func (w *World) named(url string) string {
+	if !w.maybe {
+		w.met.mu.Lock()
+		defer w.met.mu.Unlock()
+		w.met.stolen = append(w.met.stolen, url)
+	}
+	return lockName(url)
 }
 
 // otherHolder is the process of another machine that holds the locks of
@@ -106,20 +238,20 @@ func defaultWallStart() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, tim
 
 // BreakBinary lets the trial of the next binary fail with err; nil mends it.
 func BreakBinary(err error) Action {
-	return Action{fmt.Sprintf("binary: %v", err), func(w *World) { w.sim.Machine.Program.Break(err) }}
+	return condition(fmt.Sprintf("binary: %v", err), func(w *World) { w.sim.Machine.Program.Break(err) })
 }
 
 // HangBinary lets the trial of the next binary hang.
 func HangBinary() Action {
-	return Action{"binary hangs", func(w *World) { w.sim.Machine.Program.Hang() }}
+	return condition("binary hangs", func(w *World) { w.sim.Machine.Program.Hang() })
 }
 
 // LoseBinary lets the binary vanish between its trial and exec.
 func LoseBinary() Action {
-	return Action{"binary is gone", func(w *World) { w.sim.Machine.Program.Lose() }}
+	return condition("binary is gone", func(w *World) { w.sim.Machine.Program.Lose() })
 }
 
 // Memory sets the resident memory of every process.
 func Memory(bytes uint64) Action {
-	return Action{fmt.Sprintf("memory %d MB", bytes>>20), func(w *World) { w.sim.Machine.Resident.Store(bytes) }}
+	return condition(fmt.Sprintf("memory %d MB", bytes>>20), func(w *World) { w.sim.Machine.Resident.Store(bytes) })
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/logfile"
 )
 
 // inTest runs f with a *testing.T, which Run needs.
@@ -30,6 +31,8 @@ func lives(b *testing.B, declare NewFunc, s Scenario, iterations int) {
 	s.Steps = Steps{At(time.Duration(iterations)*time.Second-time.Millisecond, Signal(syscall.SIGTERM))}
 	s.Options = append(s.Options, core.Every(time.Second))
 	s.Want = Want{Iterations(iterations), Exit(0)}
+	defer func(before int) { *checkFlag = before }(*checkFlag)
+	*checkFlag = 1 // each life counts once
 	b.ReportAllocs()
 	ok := inTest(func(t *testing.T) {
 		b.ResetTimer()
@@ -50,6 +53,14 @@ func BenchmarkIterations(b *testing.B) {
 	b.Run("instantly", func(b *testing.B) { lives(b, plain, Scenario{Execute: Instantly()}, iterations) })
 	b.Run("takes", func(b *testing.B) { lives(b, plain, Scenario{Execute: Takes(200 * time.Millisecond)}, iterations) })
 	b.Run("own", func(b *testing.B) { lives(b, plain, Scenario{}, iterations) })
+	b.Run("logs", func(b *testing.B) {
+		logs := Does(func(_ context.Context, d *core.Daemon) error {
+			d.Logf("fetched %d rows", d.Iteration())
+			return nil
+		})
+		logFile := core.WithLog(logfile.Fixed("plain.log"))
+		lives(b, plain, Scenario{Execute: logs, Options: []core.Option{logFile}}, iterations)
+	})
 }
 
 func BenchmarkDay(b *testing.B) { lives(b, poller, Scenario{Execute: Instantly()}, 24*60*60) }

@@ -3,6 +3,8 @@ package daemontest
 import (
 	"context"
 	"errors"
+	"flag"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"strings"
@@ -62,22 +64,22 @@ var busyLife = Scenario{
 		At(15*time.Second, Signal(syscall.SIGHUP), Signal(syscall.SIGUSR2)),
 		At(15*time.Second, Signal(syscall.SIGUSR1), MailTakes(time.Second)),
 		At(20*time.Second, Command("-s dump -p poller.pid"), Command("-v"), Command("-d -p poller.pid"), Signal(syscall.SIGUSR2)),
-		At(60*time.Second, Command("-s restart -p poller.pid"), Command("-s restart -p poller.pid")),
+		At(60*time.Second, Command("-s restart -p poller.pid"), Command("-s restart -p ./poller.pid")),
 		At(70*time.Second, Signal(syscall.SIGUSR1), Signal(syscall.SIGSTOP), Signal(syscall.SIGUSR2)),
 		At(90*time.Second, MailDown(errors.New("out of order"))),
 		At(100*time.Second, Signal(syscall.SIGCONT), Signal(syscall.SIGUSR1)),
 		At(140*time.Second, Signal(syscall.SIGUSR1), FreeLock("memory:poller"), MailDown(nil)),
 		At(170*time.Second, Command("-s dump -p poller.pid"), Command("-s stop -p poller.pid"), Signal(syscall.SIGUSR1)),
 		At(180*time.Second, Command("-p poller.pid"), Command("-p poller.pid"), Command("-p poller.pid")),
-		At(190*time.Second, Signal(syscall.SIGTERM), Signal(syscall.SIGUSR1), Signal(syscall.SIGUSR2)),
+		At(190*time.Second, SignalTo("-p poller.pid", syscall.SIGTERM), SignalTo("-p poller.pid", syscall.SIGUSR1), SignalTo("-p poller.pid", syscall.SIGUSR2)),
 		AfterLog("cancelled", 0, Signal(syscall.SIGUSR1)),
 	},
-	Want: Want{Exit(0)},
+	Want: Want{Exit(0), ExitOf("-s restart -p poller.pid", 1), ExitOf("-s restart -p ./poller.pid", 0)},
 }
 
 func TestAScenarioHasOneTimeline(t *testing.T) {
-	sameTimeline(t, poller, slowAPI, 1000)
-	sameTimeline(t, busyDaemon, busyLife, 40)
+	sameTimeline(t, poller, slowAPI, 200)
+	sameTimeline(t, busyDaemon, busyLife, 15)
 }
 
 // With more goroutines that want the processors than there are, the order in
@@ -94,12 +96,16 @@ func TestAScenarioHasOneTimelineBesideBusyGoroutines(t *testing.T) {
 			}
 		}()
 	}
-	sameTimeline(t, poller, slowAPI, 1000)
-	sameTimeline(t, busyDaemon, busyLife, 10)
+	sameTimeline(t, poller, slowAPI, 60)
+	sameTimeline(t, busyDaemon, busyLife, 3)
 }
+
+// manyPlays multiplies how often sameTimeline plays a scenario.
+var manyPlays = flag.Int("plays", 1, "how many times as often scenarios are played to show that they have one timeline")
 
 func sameTimeline(t *testing.T, declare NewFunc, s Scenario, plays int) {
 	t.Helper()
+	plays *= *manyPlays
 	set(t, checkFlag, 1) // here is check enough
 	first, verdict := examine(t, declare, s)
 	if verdict != "" {
@@ -206,4 +212,51 @@ func set[T any](t *testing.T, variable *T, value T) {
 	before := *variable
 	*variable = value
 	t.Cleanup(func() { *variable = before })
+}
+
+// Whatever ticks with the daemon's own period, wherever it was started, and
+// however many timers there are: they do not meet.
+func TestManyTimersHaveOneTimeline(t *testing.T) {
+	ticks := func(d *core.Daemon, what string, c <-chan time.Time) {
+		for range c {
+			d.Logf("%s", what)
+		}
+	}
+	setup := core.Setup(func(_ context.Context, d *core.Daemon) error {
+		ticker := time.NewTicker(5 * time.Second)
+		go ticks(d, "ticker of Setup", ticker.C)
+		for n := range 30 {
+			timer := d.Clock().NewTimer(5 * time.Second)
+			go func() {
+				for range timer.C() {
+					d.Logf("timer %d", n)
+					timer.Reset(5 * time.Second)
+				}
+			}()
+		}
+		return nil
+	})
+	hook := core.On(core.HookPreExecute, func(_ context.Context, d *core.Daemon, h core.HookInfo) {
+		if h.Iteration == 1 {
+			go ticks(d, "ticker of a hook", time.NewTicker(5*time.Second).C)
+		}
+	})
+	sameTimeline(t, poller, Scenario{
+		Execute: Instantly(), Options: []core.Option{setup, hook},
+		Steps: Steps{At(21*time.Second, Signal(syscall.SIGKILL))}, Want: Want{Killed()},
+	}, 8)
+}
+
+// There are lanes for as many processes as the scenario has.
+func TestManyProcessesHaveOneTimeline(t *testing.T) {
+	var commands, stops []Action
+	for n := range 60 {
+		commands = append(commands, Command(fmt.Sprintf("-v -p %d.pid", n)))
+		stops = append(stops, Command(fmt.Sprintf("-s stop -p %d.pid", n)))
+	}
+	sameTimeline(t, plain, Scenario{
+		Options: []core.Option{core.Every(time.Second), core.On(core.HookPostExecute, func(_ context.Context, d *core.Daemon, _ core.HookInfo) { d.Logf("beat") })},
+		Steps:   Steps{At(0, commands...), At(3*time.Second, stops...), stopAt(3 * time.Second)},
+		Want:    Want{Exit(0)},
+	}, 3)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"net/http"
 	"sync"
 	"syscall"
 	"testing"
@@ -61,6 +63,38 @@ func ExampleRun() {
 	//   00:26.000  log: Shutdown Complete. Uptime: 26s Iterations: 3 Exit status: 0
 	//   00:26.000  -> ended
 	//   00:26.000  end: exit status 0
+}
+
+// A daemon that speaks HTTP, with a service that is away for a while.
+func ExampleNetwork() {
+	var api daemontest.Network
+	api.Handle("api.example.com", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "3 jobs") }))
+	client := &http.Client{Timeout: 2 * time.Second, Transport: api.Client().Transport}
+	ask := func(_ context.Context, d *core.Daemon) error {
+		resp, err := client.Get("https://api.example.com/jobs")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		d.Logf("there are %s", body)
+		return err
+	}
+	asTest(func(t *testing.T) {
+		r := daemontest.Run(t, New, daemontest.Scenario{
+			Network: &api,
+			Options: []core.Option{core.Execute(ask), core.MaxConsecutiveFailures(3)},
+			Steps: daemontest.Steps{
+				daemontest.At(5*time.Second, daemontest.HostRefuses("api.example.com", true)),
+				daemontest.At(15*time.Second, daemontest.HostRefuses("api.example.com", false)),
+				daemontest.At(25*time.Second, daemontest.Signal(syscall.SIGTERM)),
+			},
+			Want: daemontest.Want{daemontest.Failures(1), daemontest.LogsTimes("there are 3 jobs", 2), daemontest.Exit(0)},
+		})
+		fmt.Println(r.Starts())
+	})
+	// Output:
+	// [0s 10s 20s]
 }
 
 // A script says how Execute behaves. Where several rules fit, the last counts.

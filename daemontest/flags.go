@@ -18,5 +18,5 @@ func checkDefault() int {
 	if n, err := strconv.Atoi(os.Getenv("DAEMONTEST_CHECK")); err == nil && n > 0 {
 		return n
 	}
-	return 1
+	return 2
 }

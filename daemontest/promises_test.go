@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -26,81 +23,6 @@ func says(t *testing.T, verdict string, wants ...string) {
 			t.Errorf("the verdict does not say %q:\n%s", want, verdict)
 		}
 	}
-}
-
-// What stops a bubble's clock is reported within the watchdog's time, with the
-// goroutine to blame, and does not disturb the tests that follow.
-func TestTheWatchdogReportsWhatHangs(t *testing.T) {
-	outside := make(chan struct{})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	release := make(chan func(), 10) // what lets go of the goroutines in the end
-
-	for _, c := range []struct {
-		name    string
-		execute core.Func
-		blame   string
-	}{
-		{"a network connection", func(context.Context, *core.Daemon) error {
-			conn, err := net.Dial("tcp", listener.Addr().String())
-			if err != nil {
-				return err
-			}
-			release <- func() { _ = conn.Close() }
-			_, err = conn.Read(make([]byte, 1))
-			return err
-		}, "net.(*conn).Read"},
-		{"a channel made outside", func(context.Context, *core.Daemon) error {
-			<-outside
-			return nil
-		}, "[chan receive"},
-		{"a mutex held by a sleeper", func(context.Context, *core.Daemon) error {
-			var mu sync.Mutex
-			mu.Lock()
-			go func() {
-				time.Sleep(time.Second)
-				mu.Unlock()
-			}()
-			mu.Lock()
-			return nil
-		}, "sync.(*Mutex).Lock"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			set(t, watchdogFlag, 200*time.Millisecond)
-			began := time.Now()
-			_, verdict := examine(t, poller, Scenario{
-				Execute: Does(c.execute), Steps: Steps{stopAt(time.Minute)}, Want: Want{Iterations(7)},
-			})
-			if took := time.Since(began); took > 5*time.Second {
-				t.Errorf("it took %s", took)
-			}
-			says(t, verdict, "no progress for 200ms of real time", "net.Pipe", c.blame, "promises_test.go", "execute #1 ... does not return")
-			if strings.Contains(verdict, "want 7 iterations") || strings.Contains(verdict, "core.(*machine).wait") {
-				t.Errorf("the verdict says more than it can know:\n%s", verdict)
-			}
-		})
-	}
-	close(outside)
-	for len(release) > 0 {
-		(<-release)()
-	}
-	Run(t, poller, slowAPI)
-}
-
-// What computes for ever does not stop the clock, but is reported, too.
-func TestTheWatchdogReportsWhatComputesForEver(t *testing.T) {
-	set(t, watchdogFlag, 200*time.Millisecond)
-	var enough atomic.Bool
-	_, verdict := examine(t, poller, Scenario{Execute: Does(func(context.Context, *core.Daemon) error {
-		for !enough.Load() {
-		}
-		return nil
-	})})
-	enough.Store(true)
-	says(t, verdict, "no progress", "promises_test.go")
 }
 
 func TestASpinIsReportedAsOne(t *testing.T) {
@@ -234,15 +156,15 @@ func TestAllMissesAreReportedTogether(t *testing.T) {
 		},
 	})
 	says(t, verdict,
-		"the scenario failed (seed 1):\n", "- want 5 iterations, got 4\n", "- want iterations at [0s 5s 12s], got [0s 5s 13s 15s]\n",
+		"the scenario failed (seed 1):\n", "- want 5 iterations, got 4\n", "- want iterations at [0s 5s 12s], got [0s 5s 13s 15s]; want number 3 at 12s, got it at 13s\n",
 		"- want 0 overruns, got 1\n", "- want 1 failed iterations, got 0\n", "- want 1 restarts, got 0\n", "- want 7 missed ticks, got 1\n",
-		`- want a log message that contains "no such line", there is none`, `- want 2 log messages that contain "Run Loop", got 1`,
-		`- want 0 log messages that contain "Shutting Down", got 1`, `- want the last log message to contain "first", it is "Shutdown Complete.`,
-		"- want 0 mails, got 1\n", `- want a mail that contains "nothing", there is none`, "- want exit status 1, got: exit status 0\n",
-		"- want the daemon to be killed, got: exit status 0\n", "- want the daemon to end at 1s, got 16s\n",
-		`- want file missing to contain "x"`, "- want no file /var/log/poller/2026-01-01.log, there is one\n",
+		`- want a log message that contains "no such line", got none`, `- want 2 log messages that contain "Run Loop", got 1`,
+		`- want 0 log messages that contain "Shutting Down", got 1`, `- want the last log message to contain "first", got "Shutdown Complete.`,
+		"- want 0 mails, got 1\n", `- want a mail that contains "nothing", got 1 mails without it`, "- want exit status 1, got exit status 0\n",
+		"- want the daemon to be killed, got exit status 0\n", "- want the daemon to end at 1s, got 16s (exit status 0)\n",
+		`- want file missing to contain "x"`, "- want no file /var/log/poller/2026-01-01.log, got one that holds ",
 		`- want standard output to contain "out"`, `- want standard error to contain "err"`, `- want notifications ["READY=1"], got []`,
-		"- want the impossible: impossible\n", `"-x"`, "-daemontest.update", "timeline:\n",
+		"- want the impossible, got: impossible\n", `"-x"`, "-daemontest.update", "timeline:\n",
 		"> 00:05.000  execute #2 ... 8s  OVERRUN +3s\n", "> 00:16.000  end: exit status 0\n", "  00:16.000  step: SIGTERM\n",
 		"> 00:13.000  log: Run Loop Taking Too Long. Duration: 8s Interval: 5s\n",
 	)
@@ -263,7 +185,7 @@ func TestALongTimelineIsAbridged(t *testing.T) {
 		Want:    Want{Failures(0)},
 	})
 	says(t, verdict, "  00:00.000  execute #1\n", "  01:00:00.000  end: exit status 0", "> 33:15.000  execute #400  FAILED: boom\n", "lines ...\n")
-	if n := strings.Count(verdict, "\n"); n > 2*verdictLines+20 {
+	if n := strings.Count(verdict, "\n"); n > verdictLines+20 {
 		t.Errorf("the verdict has %d lines", n)
 	}
 }
@@ -284,7 +206,7 @@ func TestGoldenComparesAndRewrites(t *testing.T) {
 
 	s.Execute = Instantly().Except(2, time.Second)
 	_, verdict = examine(t, poller, s)
-	says(t, verdict, "is not that of testdata/life.golden", "first:   00:05.000  execute #2", "then:    00:05.000  execute #2 ... 1s")
+	says(t, verdict, "want the timeline of testdata/life.golden", "want:   00:05.000  execute #2\n", "got:    00:05.000  execute #2 ... 1s")
 }
 
 // Run within a bubble cannot be, and says so.

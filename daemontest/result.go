@@ -6,6 +6,7 @@ import (
 
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/daemontest/internal/timeline"
+	"github.com/evertick/evertick/daemontest/internal/world"
 )
 
 // Result is a scenario that has been played.
@@ -14,14 +15,74 @@ type Result struct {
 	Seed uint64
 
 	world *World
-	died  string // what the bubble died of
-	hung  bool
+	met   *met
+	// What is wrong: with ends of processes at their start, with what was wanted,
+	// and with what nobody has asked for.
+	atStart, wanted, later []miss
+
+	died string // what the bubble died of
+	hung bool
+
+	settled bool           // the timeline knows which log lines have reached somebody
+	note    string         // for the log of the test
+	order   int            // how many seeds were played before this one
+	about   *world.Process // that the expectations of Of are about; nil: the scenario's own daemon
+	asked   asked
+}
+
+// asked is which ends of processes the expectations have spoken of so far.
+type asked struct {
+	ends       map[*world.Process]bool
+	neverReady bool
+}
+
+// speakOf notes that an expectation says how p ends.
+func (a *asked) speakOf(p *world.Process) {
+	if a.ends == nil {
+		a.ends = map[*world.Process]bool{}
+	}
+	a.ends[p] = true
+}
+
+// add notes what was noted elsewhere.
+func (a *asked) add(more asked) {
+	for p := range more.ends {
+		a.speakOf(p)
+	}
+	a.neverReady = a.neverReady || more.neverReady
+}
+
+// daemon returns the process that expectations are about.
+func (r *Result) daemon() *world.Process {
+	if r.about != nil {
+		return r.about
+	}
+	return r.world.sim.Main()
 }
 
 // World returns the world as the scenario left it.
 func (r *Result) World() *World { return r.world }
 
-func (r *Result) timeline() *timeline.Timeline { return r.world.sim.Timeline }
+func (r *Result) timeline() *timeline.Timeline {
+	tl := r.world.sim.Timeline
+	if !r.settled && !r.hung {
+		r.settled = true
+		tl.Settle(r.written)
+	}
+	return tl
+}
+
+// written reports whether a message that had reached nobody when it was logged
+// has come to its file later, or to the standard output of a launcher.
+func (r *Result) written(path, text string) bool {
+	line, _, _ := strings.Cut(text, "\n")
+	if path != "" {
+		if content, _ := r.world.File(path); strings.Contains(content, line) {
+			return true
+		}
+	}
+	return strings.Contains(r.world.Stdout(), line) || strings.Contains(r.world.Stderr(), line)
+}
 
 // Timeline returns what happened, line by line.
 func (r *Result) Timeline() string {
@@ -48,20 +109,21 @@ func (r *Result) Starts() []time.Duration {
 
 func isExecute(e timeline.Entry) bool { return e.Kind == timeline.Execute }
 
-// Ended returns when the scenario's daemon ended, since the scenario's start.
-func (r *Result) Ended() (at time.Duration) {
-	ends := endOf(r.world.PID())
-	r.timeline().Each(func(e timeline.Entry) {
-		if ends(e) {
-			at = e.At
-		}
-	})
-	return at
+func isLog(e timeline.Entry) bool { return e.Kind == timeline.Log }
+
+// logs recognises the log messages that contain text, whether or not they have
+// reached anybody.
+func logs(text string) func(timeline.Entry) bool {
+	return func(e timeline.Entry) bool { return isLog(e) && strings.Contains(e.Text, text) }
 }
 
-// endOf recognises the end of a process; 0 is any.
+// Ended returns when the scenario's own daemon ended, since the scenario's
+// start.
+func (r *Result) Ended() time.Duration { return r.world.sim.Main().EndedAt() }
+
+// endOf recognises the end of a process.
 func endOf(pid int) func(timeline.Entry) bool {
-	return func(e timeline.Entry) bool { return e.Kind == timeline.End && (pid == 0 || e.PID == pid) }
+	return func(e timeline.Entry) bool { return e.Kind == timeline.End && e.PID == pid }
 }
 
 // fingerprint returns all that must be the same when the scenario is played

@@ -3,7 +3,6 @@ package daemontest
 import (
 	"context"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/evertick/evertick/core"
@@ -27,21 +26,31 @@ type Scenario struct {
 	Want Want
 
 	// Files are there when the scenario starts: contents by path. A relative
-	// path is in Dir.
+	// path is in Dir; a path that ends with a slash is a folder.
 	Files map[string]string
 
-	// Deny makes paths unusable for log and PID files, with the given error.
+	// Deny makes paths unusable for log, PID and lock files, with the given error. A
+	// path that no daemon asks for is a miss.
 	Deny map[string]error
 
 	// Held are the URLs of locks that a process of another machine holds when
-	// the scenario starts: see FreeLock.
+	// the scenario starts: see FreeLock. A relative path in one is from Dir. A
+	// lock that no daemon uses is a miss.
 	Held []string
+
+	// Network is the network that the daemon's clients are given by the test.
+	// Nil means none.
+	Network *Network
 
 	// Options are added after all the others.
 	Options []core.Option
 
 	// Supervised lets the daemon find a supervisor, such as systemd.
 	Supervised bool
+
+	// Slog makes what slog.Default and package log are told log lines of the
+	// scenario. No other test may change them meanwhile.
+	Slog bool
 
 	// Start is the wall-clock time at which the scenario starts. The zero
 	// value means the start of the year 2026, UTC.
@@ -56,7 +65,8 @@ type Scenario struct {
 	Seed uint64
 
 	// Orders plays the scenario this many times, each with a seed, and so an
-	// order, of its own. Zero means once.
+	// order, of its own. Zero means once. When all of them lead to one and the
+	// same timeline, that is logged: nothing could be in another order.
 	Orders int
 }
 
@@ -72,28 +82,28 @@ func (s *Scenario) limit() time.Duration {
 	return last + time.Hour
 }
 
-// play plays the scenario once.
-func (s *Scenario) play(t *testing.T, declare NewFunc, seed uint64) *Result {
-	r := &Result{Seed: seed}
-	w, died, hung := world.Play(t, s.config(declare, seed))
-	r.world, r.died, r.hung = &World{w}, died, hung
-	return r
-}
-
 // config returns the scenario as a world has it.
-func (s *Scenario) config(declare NewFunc, seed uint64) world.Config {
+func (s *Scenario) config(declare NewFunc, seed uint64, met *met) world.Config {
 	c := world.Config{
 		Declare:    declare,
-		Extend:     s.extend,
+		Extend:     func(g *world.Generation, hooks *host.Hooks) []core.Option { return s.extend(g, hooks, met) },
 		Args:       strings.Fields(s.Args),
-		Steps:      func(w *world.World) []world.Step { return s.Steps.on(&World{w}) },
-		Prepare:    s.prepare,
+		Steps:      func(w *world.World) []world.Step { return s.Steps.on(&World{sim: w, met: met}) },
 		OwnExecute: s.Execute.ownExecute(),
 		Supervised: s.Supervised,
 		WallStart:  s.Start,
 		Limit:      s.limit(),
 		Watchdog:   *watchdogFlag,
 		Seed:       seed,
+	}
+	c.Actors = 2 // with -d, the launcher and the daemon
+	for _, step := range s.Steps {
+		c.Actors++
+		for _, a := range step.actions {
+			if a.spawns {
+				c.Actors += 2 // with -d it starts another one
+			}
+		}
 	}
 	if s.Start.IsZero() {
 		c.WallStart = defaultWallStart()
@@ -104,25 +114,30 @@ func (s *Scenario) config(declare NewFunc, seed uint64) world.Config {
 // prepare makes the world what the scenario says it is at its start.
 func (s *Scenario) prepare(w *world.World) {
 	for name, content := range s.Files {
-		w.Machine.Files.Write(name, content)
+		if err := w.Machine.Files.Write(name, content); err != nil {
+			w.Fail("Scenario.Files: %v", err)
+		}
 	}
 	for name, err := range s.Deny {
 		w.Machine.Files.Deny(name, err)
 	}
 	for _, url := range s.Held {
-		w.Locks.Steal(url, otherHolder(), 0)
+		if err := w.Locks.Steal(lockName(url), otherHolder()); err != nil {
+			w.Fail("Scenario.Held: %v", err)
+		}
 	}
+	s.Network.begin(w)
 }
 
 // extend returns what the scenario adds to the declaration of a generation.
-func (s *Scenario) extend(g *world.Generation, hooks *host.Hooks) []core.Option {
+func (s *Scenario) extend(g *world.Generation, hooks *host.Hooks, met *met) []core.Option {
 	switch script := s.Execute; {
 	case script.base.kind != actDeclared:
 		own := core.Execute(func(context.Context, *core.Daemon) error { return nil }) // where the daemon declares none
-		hooks.Execute = func(host.Execute) host.Execute { return script.play(g, nil) }
+		hooks.Execute = func(host.Execute) host.Execute { return script.play(g, met, nil) }
 		return append([]core.Option{own}, s.Options...)
 	case len(script.rules) > 0:
-		hooks.Execute = func(declared host.Execute) host.Execute { return script.play(g, declared) }
+		hooks.Execute = func(declared host.Execute) host.Execute { return script.play(g, met, declared) }
 	}
 	return s.Options
 }

@@ -28,28 +28,6 @@ func TestAKillDuringATrial(t *testing.T) {
 	}
 }
 
-// A signal that comes between two generations finds no listener: SIGHUP is
-// ignored by then, SIGTERM ends the process.
-func TestSignalsBetweenTwoGenerations(t *testing.T) {
-	for _, c := range []struct {
-		sig  syscall.Signal
-		want Want
-	}{
-		{syscall.SIGHUP, Want{Exit(0), Restarts(1), EndsAt(12 * time.Second)}},
-		{syscall.SIGTERM, Want{Killed(), Restarts(1), EndsAt(6*time.Second + 20*time.Millisecond)}},
-	} {
-		Run(t, poller, Scenario{
-			Execute: Instantly(),
-			Steps: Steps{
-				At(6*time.Second, Signal(syscall.SIGHUP)),
-				AfterLog("Restarting", 50*time.Microsecond, Signal(c.sig)),
-				stopAt(12 * time.Second),
-			},
-			Want: c.want, Orders: 20,
-		})
-	}
-}
-
 // A process that is stopped during an iteration does nothing until it goes on:
 // no iteration ends, no mail is sent, no line is written, no lease renewed.
 func TestAStopDuringExecuteStopsEverything(t *testing.T) {
@@ -102,21 +80,6 @@ func TestSignalsWaitForAStoppedProcess(t *testing.T) {
 	})
 }
 
-// A signal without a listener has its default effect.
-func TestSignalsHaveTheirDefaultEffect(t *testing.T) {
-	for sig, dies := range map[syscall.Signal]bool{
-		syscall.SIGUSR2: true, syscall.SIGQUIT: true, syscall.SIGWINCH: false, syscall.SIGCHLD: false,
-	} {
-		want := Want{Exit(0), EndsAt(3 * time.Second)}
-		if dies {
-			want = Want{Killed(), EndsAt(time.Second)}
-		}
-		Run(t, poller, Scenario{
-			Execute: Instantly(), Steps: Steps{At(time.Second, Signal(sig)), stopAt(3 * time.Second)}, Want: want,
-		})
-	}
-}
-
 // Programs may run at the instant of a tick, and several at once.
 func TestCommandsAtTheInstantOfATick(t *testing.T) {
 	Run(t, poller, Scenario{
@@ -136,34 +99,36 @@ func TestCommandsAtTheInstantOfATick(t *testing.T) {
 	})
 }
 
-// What is wanted counts all processes, and the daemon of a scenario is the one
-// that lives, or lived longest.
-func TestTheNextDaemonIsTheScenariosDaemon(t *testing.T) {
+// What is wanted counts all processes. The end, and a signal, are those of the
+// scenario's own daemon; others are named by the command line that started them.
+func TestDaemonsAreNamedByTheirCommandLines(t *testing.T) {
+	const next = "-d -p poller.pid"
 	Run(t, poller, Scenario{
 		Args:    "-p poller.pid",
 		Execute: Takes(time.Second).Except(2, 6*time.Second),
 		Steps: Steps{
 			At(2*time.Second, Command("-p poller.pid")), // refused
 			At(13*time.Second, Signal(syscall.SIGKILL)),
-			At(20*time.Second, Command("-d -p poller.pid")),
-			At(33*time.Second, Signal(syscall.SIGHUP)),
-			stopAt(38 * time.Second),
+			At(20*time.Second, Command(next)),
+			At(33*time.Second, SignalTo(next, syscall.SIGHUP)),
+			AfterIteration(4, 2*time.Second, SignalTo(next, syscall.SIGTERM)).Of(next),
 		},
 		Want: Want{
 			IterationsAt(seconds(0, 5, 11, 20, 25, 31, 35)...), Overruns(2), MissedTicks(2), Restarts(1),
-			Killed(), Exit(0), EndsAt(38 * time.Second), LockReleased(), NoFile("poller.pid"),
+			Killed(), EndsAt(13 * time.Second), ExitOf(next, 0), Of(next, Exit(0), EndsAt(38*time.Second)),
+			LockReleased(), NoFile("poller.pid"),
 		},
 	})
 	r := Run(t, poller, Scenario{
 		Options: []core.Option{core.Standby()},
 		Execute: Instantly(),
 		Steps: Steps{
-			At(2*time.Second, Command("-v")), At(12*time.Second, Signal(syscall.SIGKILL)), stopAt(20 * time.Second),
+			At(2*time.Second, Command("-v")), At(12*time.Second, Signal(syscall.SIGKILL)), At(20*time.Second, SignalTo("-v", syscall.SIGTERM)),
 		},
-		Want: Want{Killed(), Exit(0), EndsAt(20 * time.Second), Logs("Standing by."), LockReleased()},
+		Want: Want{Killed(), ExitOf("-v", 0), Of("-v", EndsAt(20*time.Second)), Logs("Standing by."), LockReleased()},
 	})
-	if pid := r.World().PID(); pid != world.FirstPID+1 {
-		t.Errorf("the daemon in the end is PID %d", pid)
+	if pid := r.World().PID(); pid != world.FirstPID {
+		t.Errorf("the scenario's own daemon is PID %d", pid)
 	}
 }
 
@@ -176,8 +141,9 @@ func TestALockThatIsKeptIsFound(t *testing.T) {
 		Want:    Want{LockReleased()},
 	}
 	_, verdict := examine(t, poller, s)
-	says(t, verdict, "want every lock to be released, still held: file:/run/poller.lock")
+	says(t, verdict, "want every lock to be released, got some still held: file:/run/poller.lock")
 	s.Steps[1] = At(2*time.Second, Signal(syscall.SIGKILL))
+	s.Want = append(s.Want, Killed())
 	Run(t, poller, s)
 }
 
@@ -222,9 +188,9 @@ func TestStepsAfterEvents(t *testing.T) {
 		Steps: Steps{
 			At(0, Do("begin", func(*World) { at = nil })), DuringIteration(2, time.Second/2, note), AfterIteration(2, 2*time.Second, note),
 			AfterLog("Shutdown Complete", time.Minute, note, Command("-v")),
-			stopAt(8 * time.Second), At(80*time.Second, Signal(syscall.SIGINT)),
+			stopAt(8 * time.Second), At(80*time.Second, SignalTo("-v", syscall.SIGINT)),
 		},
-		Want: Want{Exit(0), EndsAt(80 * time.Second), Iterations(5)},
+		Want: Want{Exit(0), EndsAt(8 * time.Second), Of("-v", Exit(0), EndsAt(80*time.Second)), Iterations(5)},
 	})
 	want := seconds(5.5, 8, 68)
 	if len(at) != len(want) || at[0] != want[0] || at[1] != want[1] || at[2] != want[2] {
@@ -270,5 +236,21 @@ func TestTheWallClockSteps(t *testing.T) {
 		Want: Want{
 			IterationsAt(seconds(0, 5, 10)...), Logs("2026-11-23 08:00:00"), Logs("2026-11-23 07:00:05"), Logs("2026-11-23 09:00:10"),
 		},
+	})
+}
+
+// A daemon that is stopped answers nobody; the command says so in the words of
+// the real one.
+func TestAStoppedDaemonGivesNoReply(t *testing.T) {
+	const dump = "-s dump -p d.pid"
+	Run(t, beater, Scenario{
+		Args: "-p d.pid", Execute: Instantly(),
+		Steps: Steps{
+			At(1500*time.Millisecond, Signal(syscall.SIGSTOP)),
+			At(2*time.Second, Command(dump)),
+			At(time.Minute, Signal(syscall.SIGCONT)),
+			stopAt(62 * time.Second),
+		},
+		Want: Want{Exit(0), ExitOf(dump, 1), Stderr("PID 100 was signalled; pidfile: no reply at /world/d.pid.reply: context deadline exceeded")},
 	})
 }

@@ -2,6 +2,7 @@ package logfile
 
 import (
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -59,6 +60,18 @@ func (l *Log) Path() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.path
+}
+
+// Reaches reports whether a message that is logged now reaches anything: a file
+// that can be written, or a standard output that leads somewhere. A message
+// that is held for a file that cannot be written has not reached it yet.
+func (l *Log) Reaches() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.path != "" && !l.broken {
+		return true
+	}
+	return !l.settings.Silent && l.config.Stdout != io.Discard && l.stdout.failure() == nil
 }
 
 // refresh looks at the name and the file now.

@@ -244,3 +244,33 @@ func TestABrokenStandardOutputIsSaidOnce(t *testing.T) {
 type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+// What is logged reaches a file that can be written, or a standard output that
+// leads somewhere.
+func TestReaches(t *testing.T) {
+	file := logfile.Fixed(path)
+	for _, c := range []struct {
+		settings                  logfile.Settings
+		closed, inOrder, whenFull bool
+	}{
+		{logfile.Settings{}, true, true, true},
+		{logfile.Settings{Silent: true}, false, false, false},
+		{logfile.Settings{Name: file}, true, true, true},
+		{logfile.Settings{Name: file, Silent: true}, false, true, false},
+	} {
+		f := newFixture(t, c.settings)
+		if got := f.Reaches(); got != c.closed {
+			t.Errorf("%+v, before Open: got %t", c.settings, got)
+		}
+		f.Open()
+		f.second("1")
+		if got := f.Reaches(); got != c.inOrder {
+			t.Errorf("%+v: got %t", c.settings, got)
+		}
+		f.files.fill(0)
+		f.second("2")
+		if got := f.Reaches(); got != c.whenFull {
+			t.Errorf("%+v, when the disk is full: got %t", c.settings, got)
+		}
+	}
+}

@@ -2,9 +2,12 @@ package host
 
 import (
 	"cmp"
+	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/forker/pidfile"
@@ -45,6 +48,17 @@ func Real() Host {
 		Exit:       os.Exit,
 	}
 }
+
+// InTest reports whether this process is a test binary that go test runs: its
+// command line has flags of go test's own. A daemon that a test binary becomes
+// when it is executed again has none.
+func InTest() bool {
+	return slices.ContainsFunc(os.Args[1:], func(arg string) bool { return strings.HasPrefix(arg, "-test.") })
+}
+
+// Stderr returns the standard error of this process, for what is told before
+// there is a host.
+func Stderr() io.Writer { return os.Stderr }
 
 // currentUser returns the effective user's number, and the name that the
 // environment has for it. Package os/user would know the name for certain, but

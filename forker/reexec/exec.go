@@ -12,7 +12,8 @@ import (
 )
 
 // Exec replaces this process's program by p: same PID, same parent, same
-// standard streams, and p.Files under the same descriptors. It returns only
+// standard streams, and p.Files under the same descriptors. A report that is still waited
+// for is the next program's to give. It returns only
 // when that fails, and then everything is as it was: working directory,
 // environment, and the descriptors' close-on-exec flags. Call Quiesce of
 // package signals first, and Listen again after a failure. On Linux, children
@@ -35,6 +36,16 @@ func execute(p Program) error {
 		defer state.Close()
 		info.StateFile = int(state.Fd())
 		files = append(files[:len(files):len(files)], state)
+	}
+	reporter := &thisProcess().reporter
+	reporter.mu.Lock()
+	defer reporter.mu.Unlock()
+	if reporter.pipe != nil { // somebody waits for the report of the next program, too
+		if err := info.putReport(reporter.pipe); err != nil {
+			return err
+		}
+		info.Detached = reporter.detached
+		files = append(files[:len(files):len(files)], reporter.pipe)
 	}
 	env, err := info.environment()
 	if err != nil {

@@ -70,6 +70,15 @@ func ready(args []string) {
 	roletest.Block()
 }
 
+// later is ready only after an exec.
+func later(args []string) {
+	system := reexec.System(nil)
+	if system.Info().Origin.Kind == reexec.Detached {
+		roletest.Must(system.Exec(program("later", args...)))
+	}
+	ready(args)
+}
+
 // chatter waits for the file args[1], writes to standard error, reports, and
 // then says so in the file args[0].
 func chatter(args []string) {
@@ -113,6 +122,21 @@ func TestLaunchReturnsWhenTheDaemonIsReady(t *testing.T) {
 	require.Equal(t, 0o022, f.Umask)
 	require.Equal(t, []string{"/dev/null", "/dev/null", "/dev/null"}, f.Streams)
 	require.NotContains(t, f.Environment, "EVERTICK_")
+	require.NotContains(t, f.ChildInherited, "EVERTICK_")
+}
+
+// A program that is replaced before it was ready leaves the report to the next
+// one, and its launcher waits for that.
+func TestLaunchWaitsForTheProgramThatFollows(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "facts")
+	report, err := reexec.System(nil).Launch(roletest.Within(t), program("later", path))
+	require.NoError(t, err)
+	killLater(t, report.PID)
+	require.Equal(t, reexec.Report{PID: report.PID, Running: true, Message: "well"}, report)
+	f := roletest.Load[facts](t, path)
+	require.Equal(t, reexec.Restarted, f.Info.Origin.Kind)
+	require.Equal(t, report.PID, f.Info.PID)
+	require.Equal(t, []string{"/dev/null", "/dev/null", "/dev/null"}, f.Streams)
 	require.NotContains(t, f.ChildInherited, "EVERTICK_")
 }
 

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 		"origin":      origin,
 
 		// For Launch and Try.
-		"ready": ready, "refuse": refuse, "mute": mute, "flood": flood, "chatter": chatter,
+		"ready": ready, "later": later, "refuse": refuse, "mute": mute, "flood": flood, "chatter": chatter,
 		"yes": yes, "crash": crash, "hang": hang, "desert": desert, "trier": trier,
 
 		// For Exec.

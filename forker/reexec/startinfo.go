@@ -33,11 +33,13 @@ type startInfo struct {
 	// was written for another one was inherited by mistake.
 	PID int `json:"pid,omitempty"`
 
-	// Report is the descriptor of the pipe for the report of a detached or
-	// tried process, and Pipe that pipe's inode: a process that finds another
+	// Report is the descriptor of the pipe for a report that is waited for, and Pipe that pipe's inode: a process that finds another
 	// file there has inherited the variable by mistake.
 	Report int    `json:"report,omitempty"`
 	Pipe   uint64 `json:"pipe,omitempty"`
+
+	// Detached says of a restarted process that its launcher waits still.
+	Detached bool `json:"detached,omitempty"`
 
 	// State is the state itself, or StateFile the descriptor that holds it.
 	State     []byte `json:"state,omitempty"`
@@ -51,6 +53,7 @@ type startInfo struct {
 // inheritance is what a process finds of its origin when it starts.
 type inheritance struct {
 	origin      Origin
+	detached    bool // a launcher waits for the report
 	report      *os.File
 	brokenPipes chan os.Signal
 }
@@ -77,15 +80,14 @@ func inherit() inheritance {
 	if state, err := s.readState(); err == nil {
 		in.origin.State = state
 	}
-	switch in.origin.Kind {
-	case Restarted:
+	if in.origin.Kind == Restarted {
 		signals.System().SubscribeEarly(s.Ignored)
-	case Detached:
+	}
+	if in.detached {
 		// The launcher may die before the report. Then a write to standard
 		// error must fail, not kill: Notify, unlike Ignore, is not inherited.
 		in.brokenPipes = make(chan os.Signal, 1)
 		signal.Notify(in.brokenPipes, syscall.SIGPIPE)
-	case Fresh, Trial:
 	}
 	return in
 }
@@ -96,9 +98,12 @@ func (s startInfo) accept() (inheritance, bool) {
 	switch s.Kind {
 	case Restarted.String():
 		in.origin.Kind = Restarted
-		return in, s.PID == os.Getpid()
+		if s.PID != os.Getpid() || s.Report == 0 {
+			return in, s.PID == os.Getpid()
+		}
+		in.detached = s.Detached
 	case Detached.String():
-		in.origin.Kind = Detached
+		in.origin.Kind, in.detached = Detached, true
 	case Trial.String():
 		in.origin.Kind = Trial
 	default:
@@ -110,6 +115,13 @@ func (s startInfo) accept() (inheritance, bool) {
 	unix.CloseOnExec(s.Report)
 	in.report = os.NewFile(uintptr(s.Report), "report")
 	return in, true
+}
+
+// putReport puts the pipe for the report into s.
+func (s *startInfo) putReport(pipe *os.File) (err error) {
+	s.Report = int(pipe.Fd())
+	s.Pipe, err = pipeInode(s.Report)
+	return err
 }
 
 // readState returns the state, however it travelled.

@@ -45,7 +45,7 @@ var thisProcess = sync.OnceValue(func() *self {
 	p := &self{
 		info: Info{PID: os.Getpid(), Executable: executable(), Origin: inherited.origin},
 		reporter: reporter{
-			detached: inherited.origin.Kind == Detached, pipe: inherited.report, brokenPipes: inherited.brokenPipes,
+			detached: inherited.detached, pipe: inherited.report, brokenPipes: inherited.brokenPipes,
 		},
 	}
 	if p.info.Origin.Kind == Fresh {

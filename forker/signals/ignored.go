@@ -8,10 +8,12 @@ import (
 )
 
 // harmless reports whether a signal ends nobody who does not listen: it need
-// not be ignored, and SIGCHLD and SIGURG had better not be.
+// not be ignored, and SIGCHLD and SIGURG had better not be. The Go runtime
+// delivers no SIGPIPE any more once that was ignored, by this program or the one
+// before it.
 func harmless(sig os.Signal) bool {
 	switch sig {
-	case syscall.SIGCHLD, syscall.SIGCONT, syscall.SIGURG, syscall.SIGWINCH:
+	case syscall.SIGCHLD, syscall.SIGCONT, syscall.SIGPIPE, syscall.SIGURG, syscall.SIGWINCH:
 		return true
 	}
 	return false

@@ -18,6 +18,7 @@ func TestOSConforms(t *testing.T) {
 		New: func(t *testing.T) (signals.Listener, func(os.Signal)) {
 			return signals.System(), func(sig os.Signal) { raise(t, sig) }
 		},
+		Start: start,
 	})
 }
 

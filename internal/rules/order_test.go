@@ -38,7 +38,7 @@ var orders = []order{
 			process.go daemon.go call.go validate.go
 			timers.go worker.go lease.go pidfile.go trial.go ending.go health.go
 			execute.go machine.go command.go control.go
-			housekeeping.go lock.go ready.go schedule.go dump.go signals.go
+			schedule.go housekeeping.go lock.go ready.go dump.go signals.go
 			stop.go leaseloss.go restart.go failure.go iterate.go start.go
 			lifecycle.go run.go`,
 		upward: map[string]string{
@@ -50,19 +50,23 @@ var orders = []order{
 	},
 	{
 		dir:   "daemontest/internal/timeline",
-		files: "doc.go text.go entry.go record.go timeline.go source.go write.go edges.go",
+		files: "doc.go text.go entry.go record.go timeline.go streams.go source.go write.go report.go edges.go",
+	},
+	{
+		dir:   "daemontest/internal/network",
+		files: "doc.go faults.go transit.go deadline.go end.go owner.go host.go network.go fault.go transport.go",
 	},
 	{
 		dir: "daemontest/internal/world",
 		files: `
-			doc.go time.go signals.go process.go generation.go
-			files.go pidfile.go program.go replies.go streams.go supervisor.go steps.go reexec.go
-			observe.go mail.go locks.go clock.go machine.go watchdog.go
-			world.go life.go play.go`,
+			doc.go time.go wall.go signaleffects.go signals.go files.go locked.go timers.go process.go generation.go
+			logfiles.go pidfile.go program.go replies.go streams.go supervisor.go steps.go reexec.go
+			observe.go mail.go locks.go clock.go machine.go
+			stacks.go causes.go watchdog.go world.go network.go sockets.go label.go life.go play.go`,
 	},
 	{
 		dir:   "daemontest",
-		files: "doc.go world.go actions.go declare.go flags.go result.go script.go steps.go want.go verdict.go scenario.go run.go golden.go",
+		files: "doc.go slog.go met.go world.go actions.go declare.go flags.go near.go script.go miss.go result.go steps.go want.go wanttext.go wantend.go golden.go network.go scenario.go unasked.go verdict.go run.go",
 	},
 }
 

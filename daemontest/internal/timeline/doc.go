@@ -6,9 +6,12 @@
 // itself writes under PID 0. An iteration is one entry, written when it begins
 // and completed when it ends.
 //
-// [Timeline.Write] gives the lines that a failure prints and that golden files
-// hold; [Divergence] compares two of them. [Edges] counts which edges of the
-// lifecycle were taken.
+// [Timeline.Write] gives the lines that golden files hold, and
+// [Timeline.Report] as many of them as a failure prints; [Divergence] compares
+// two of them. [Edges] counts which edges of the lifecycle were taken.
+//
+// A log message that reached nobody is marked; [Timeline.Settle] takes the mark
+// off those that were written later.
 //
 // PIDs are unique over all machines of a world, so a cluster needs no second
 // number here: a host's name becomes one more field of the source. The picture

@@ -13,7 +13,8 @@ const (
 	// and Text.
 	Execute Kind = iota
 
-	// Log is a message that was logged: Text.
+	// Log is a message that was logged: Text. It is Lost where it has reached
+	// neither a file nor a standard output that leads somewhere.
 	Log
 
 	// State is a new state of a daemon: Text.
@@ -33,6 +34,13 @@ const (
 
 	// End is the end of a process: Text says how.
 	End
+
+	// Stdout is lines that a process wrote to standard output, but those of its
+	// log: Text.
+	Stdout
+
+	// Stderr is the same of standard error.
+	Stderr
 )
 
 // Entry is one line of the timeline, not yet put into words.
@@ -58,6 +66,9 @@ type Entry struct {
 
 	// Done and Failed say that an iteration has ended, and how.
 	Done, Failed bool
+
+	// Lost says that a log message has reached nobody.
+	Lost bool
 }
 
 // Overran reports whether an iteration took longer than its interval.
@@ -69,6 +80,9 @@ func (e *Entry) String() string {
 	case Execute:
 		return e.iteration()
 	case Log:
+		if e.Lost {
+			return "log (reached nobody): " + e.Text
+		}
 		return "log: " + e.Text
 	case State:
 		return "-> " + e.Text
@@ -80,6 +94,10 @@ func (e *Entry) String() string {
 		return "notify: " + e.Text
 	case Exec:
 		return "exec: next program"
+	case Stdout:
+		return "stdout: " + e.Text
+	case Stderr:
+		return "stderr: " + e.Text
 	default:
 		return "end: " + e.Text
 	}

@@ -1,8 +1,8 @@
 package timeline
 
 import (
+	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -27,36 +27,26 @@ func WithoutStacks(text string) string {
 	return text
 }
 
-// Divergence returns the first line in which two texts differ.
-func Divergence(a, b string) string {
+// Difference returns the number of the first line in which two texts differ,
+// counted from 1, and the two lines; a line that is not there is empty.
+func Difference(a, b string) (line int, inA, inB string) {
 	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
 	for i := range min(len(as), len(bs)) {
 		if as[i] != bs[i] {
-			return fmt.Sprintf("line %d:\n  first: %s\n  then:  %s", i+1, as[i], bs[i])
+			return i + 1, as[i], bs[i]
 		}
 	}
-	return fmt.Sprintf("line %d, where one of them ends", min(len(as), len(bs))+1)
+	n := min(len(as), len(bs))
+	if len(as) > n {
+		inA = as[n]
+	} else if len(bs) > n {
+		inB = bs[n]
+	}
+	return n + 1, inA, inB
 }
 
-// Abridge shortens the text of a timeline to n lines from its start, as many
-// from its end, and those that are marked.
-func Abridge(text string, n int) string {
-	lines := slices.Collect(strings.Lines(text))
-	if len(lines) <= 2*n {
-		return text
-	}
-	var b strings.Builder
-	left := 0
-	for i, l := range lines {
-		if i >= n && i < len(lines)-n && !strings.HasPrefix(l, ">") {
-			left++
-			continue
-		}
-		if left > 0 {
-			fmt.Fprintf(&b, "  ... %d lines ...\n", left)
-			left = 0
-		}
-		b.WriteString(l)
-	}
-	return b.String()
+// Divergence returns the first line in which two texts differ, in words.
+func Divergence(a, b string) string {
+	line, first, then := Difference(a, b)
+	return fmt.Sprintf("line %d:\n  first: %s\n  then:  %s", line, cmp.Or(first, "(the end)"), cmp.Or(then, "(the end)"))
 }

@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func TestWatch(t *testing.T) {
 	tl.Watch(func(e Entry) { seen = append(seen, e.String()) })
 	s := tl.Source(1)
 	s.Begin(1, 0)
-	s.Add(Log, "one")
+	s.Log("one")
 	s.Add(State, "sleeping")
 	s.End(1, time.Second, nil)
 	want := "execute #1 ... does not return; log: one; execute #1 ... 1s"
@@ -108,7 +109,7 @@ func TestStamp(t *testing.T) {
 func TestDivergence(t *testing.T) {
 	for _, c := range [][3]string{
 		{"a\nb", "a\nc", "line 2:\n  first: b\n  then:  c"},
-		{"a", "a\nb", "line 2, where one of them ends"},
+		{"a", "a\nb", "line 2:\n  first: (the end)\n  then:  b"},
 	} {
 		if got := Divergence(c[0], c[1]); got != c[2] {
 			t.Errorf("Divergence(%q, %q) = %q, want %q", c[0], c[1], got, c[2])
@@ -116,19 +117,88 @@ func TestDivergence(t *testing.T) {
 	}
 }
 
-func TestAbridge(t *testing.T) {
-	text := "  1\n  2\n  3\n> 4\n  5\n  6\n"
-	if got, want := Abridge(text, 1), "  1\n  ... 2 lines ...\n> 4\n  ... 1 lines ...\n  6\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+// What matters most is shown with its neighbours, then the ends of what is
+// marked and of the whole; and never more than the limit.
+func TestAReportIsBounded(t *testing.T) {
+	tl := still()
+	for n := range int64(1000) {
+		tl.Source(1).Begin(n, 0)
 	}
-	if got := Abridge(text, 3); got != text {
-		t.Errorf("got %q", got)
+	every := func(n int64) func(Entry) bool { return func(e Entry) bool { return e.N%n == 0 } }
+	one := func(e Entry) bool { return e.N == 555 }
+	for _, c := range []struct {
+		limit       int
+		mark, focus func(Entry) bool
+		shown       []int64
+	}{
+		{50, nil, nil, []int64{0, 1, 998, 999}},
+		{50, every(1), one, []int64{0, 1, 552, 555, 558, 998, 999}},
+		{50, every(100), one, []int64{0, 100, 200, 552, 555, 558, 900, 999}},
+		{20, every(3), nil, []int64{0, 3, 996, 999}},
+	} {
+		text := tl.Report(c.limit, c.mark, c.focus)
+		if n := strings.Count(text, "\n"); n > c.limit || n < c.limit/2 {
+			t.Errorf("%d lines, want at most %d, and half of them:\n%s", n, c.limit, text)
+		}
+		for _, n := range c.shown {
+			sign := "  "
+			if c.mark != nil && c.mark(Entry{N: n}) {
+				sign = "> "
+			}
+			if want := fmt.Sprintf("%s00:00.000  execute #%d ...", sign, n); !strings.Contains(text, want) {
+				t.Errorf("want the line %q, got\n%s", want, text)
+			}
+		}
+	}
+	tall := still()
+	for range 100 {
+		tall.Source(1).Log(strings.Repeat("line\n", 10))
+	}
+	if text := tall.Report(25, every(1), nil); strings.Count(text, "\n") > 25 {
+		t.Errorf("want at most 25 lines, got\n%s", text)
+	}
+	if got := tl.Report(1000, nil, nil); got != words(tl) {
+		t.Errorf("want everything where there is space for it, got\n%s", got)
+	}
+}
+
+// Lines of a standard stream are entries, but those of the process's own log.
+func TestStreamsAreRecordedByLines(t *testing.T) {
+	tl := still()
+	s, other := tl.Source(100), tl.Source(101)
+	s.Print(Stdout, []byte("usage"))
+	s.Print(Stdout, []byte(": poller\n  -d\n"))
+	s.Print(Stdout, []byte("[2026-01-01 00:00:00] 100 a line of the log\n"))
+	s.Print(Stdout, []byte(`{"time":"2026-01-01T00:00:00Z","level":"INFO","msg":"one, too","pid":100}`+"\n"))
+	s.Print(Stderr, []byte("cut off"))
+	other.Print(Stdout, []byte("[2026-01-01 00:00:00] 100 a line that another process tells\n"))
+	s.Add(End, "exit status 1")
+	want := "  00:00.000  100 stdout: usage: poller\n                 |   -d\n" +
+		"  00:00.000  101 stdout: [2026-01-01 00:00:00] 100 a line that another process tells\n" +
+		"  00:00.000  100 stderr: cut off\n  00:00.000  100 end: exit status 1\n"
+	if got := words(tl); got != want {
+		t.Errorf("the timeline is\n%s\nwant\n%s", got, want)
+	}
+}
+
+// A message that has reached nobody is marked, unless it turns out to have been
+// written later.
+func TestLostMessagesAreMarked(t *testing.T) {
+	tl := still()
+	s := tl.Source(1)
+	s.Log("heard")
+	s.LogLost("held", "/var/log/x")
+	s.LogLost("gone", "")
+	tl.Settle(func(path, text string) bool { return path == "/var/log/x" && text == "held" })
+	want := "  00:00.000  log: heard\n  00:00.000  log: held\n  00:00.000  log (reached nobody): gone\n"
+	if got := words(tl); got != want {
+		t.Errorf("the timeline is\n%s\nwant\n%s", got, want)
 	}
 }
 
 func TestStacksAreCut(t *testing.T) {
 	s := still()
-	s.Source(1).Add(Log, "panic: argh\ngoroutine 7 [running]:\nmain.main()")
+	s.Source(1).Log("panic: argh\ngoroutine 7 [running]:\nmain.main()")
 	if got, want := words(s), "  00:00.000  log: panic: argh\n                 | (stacks)\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

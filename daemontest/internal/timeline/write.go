@@ -13,18 +13,22 @@ func (t *Timeline) Write(out io.Writer, mark func(Entry) bool) {
 	defer t.mu.Unlock()
 	several := t.several()
 	for i := range t.entries.len() {
-		e := t.entries.at(i)
-		sign := "  "
-		if mark != nil && mark(*e) {
-			sign = "> "
-		}
-		who := ""
-		if several && e.PID != 0 {
-			who = fmt.Sprintf("%d ", e.PID)
-		}
-		text := strings.ReplaceAll(strings.TrimRight(e.String(), "\n"), "\n", "\n                 | ")
-		fmt.Fprintf(out, "%s%s  %s%s\n", sign, stamp(e.At), who, text)
+		e := t.entries.get(i)
+		e.write(out, mark != nil && mark(e), several)
 	}
+}
+
+// write puts the entry into words; several says that its process must be named.
+func (e *Entry) write(out io.Writer, marked, several bool) {
+	sign, who := "  ", ""
+	if marked {
+		sign = "> "
+	}
+	if several && e.PID != 0 {
+		who = fmt.Sprintf("%d ", e.PID)
+	}
+	text := strings.ReplaceAll(strings.TrimRight(e.String(), "\n"), "\n", "\n                 | ")
+	fmt.Fprintf(out, "%s%s  %s%s\n", sign, stamp(e.At), who, text)
 }
 
 // several reports whether more than one process is in the timeline. The mutex
@@ -32,7 +36,7 @@ func (t *Timeline) Write(out io.Writer, mark func(Entry) bool) {
 func (t *Timeline) several() bool {
 	first := 0
 	for i := range t.entries.len() {
-		switch pid := t.entries.at(i).PID; {
+		switch pid := t.entries.get(i).PID; {
 		case pid == 0 || pid == first:
 		case first == 0:
 			first = pid

@@ -2,7 +2,6 @@ package world
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/evertick/evertick/clockwork"
@@ -10,18 +9,6 @@ import (
 
 // bootOffset is how long the world's machines were up when it began.
 const bootOffset = time.Hour
-
-// manyTimers is how many entries Clock.due has before the past is swept out.
-const manyTimers = 256
-
-// WallClock is the wall clock of a machine, which steps can move.
-type WallClock struct {
-	start time.Time
-	steps atomic.Int64 // nanoseconds
-}
-
-// Step moves the wall clock by d, forwards or back. No timer notices.
-func (w *WallClock) Step(d time.Duration) { w.steps.Add(int64(d)) }
 
 // Clock is the clock of one generation: the bubble's, in whole quanta, with
 // timers that fire in the process's own lanes, and the wall clock of its
@@ -58,12 +45,13 @@ func (c *Clock) now() time.Duration {
 func (c *Clock) Now() time.Time { return c.time.start.Add(c.now()) }
 
 // Wall follows the steps of the machine's wall clock.
-func (c *Clock) Wall() time.Time {
-	return c.wall.start.Add(c.now() + time.Duration(c.wall.steps.Load()))
-}
+func (c *Clock) Wall() time.Time { return c.wall.at(c.now()) }
 
 // Boot is the same for all processes of a machine.
-func (c *Clock) Boot() time.Duration { return c.now() + bootOffset }
+func (c *Clock) Boot() time.Duration {
+	now := c.now()
+	return now + bootOffset + time.Duration(c.wall.suspended.Load())
+}
 
 // NewTimer makes a timer that fires in a lane of the process. The first timer
 // of a generation is its loop's.
@@ -75,13 +63,16 @@ func (c *Clock) NewTimer(d time.Duration) clockwork.Timer {
 		c.hasLoop = true
 		c.mu.Unlock()
 	}
-	t.timer = after(t.wait(d))
+	wait := t.wait(d)
+	t.timer = after(wait)
+	t.arm(wait)
 	return t
 }
 
-// lane is the lane of one more timer that is due in that quantum. Those of one
-// quantum fire in the order in which they were set.
-func (c *Clock) lane(now, due time.Duration) int {
+// lane returns when one more timer fires that is due in that quantum. Those of
+// one quantum fire in the order in which they were set; what does not find a lane
+// in it spills over to the next.
+func (c *Clock) lane(now, due time.Duration) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.due) >= manyTimers {
@@ -91,9 +82,11 @@ func (c *Clock) lane(now, due time.Duration) int {
 			}
 		}
 	}
-	n := c.due[due]
-	c.due[due] = n + 1
-	return laneTimers + n%(laneStep-laneTimers)
+	for c.due[due] == laneStep-laneTimers {
+		due += c.time.quantum
+	}
+	c.due[due]++
+	return due + lane(c.g.process.block, laneTimers+c.due[due]-1)
 }
 
 // laneTimer fires in a lane of its process: the loop's timer in one of its own.
@@ -110,7 +103,21 @@ func (t *laneTimer) C() <-chan time.Time { return t.timer.C }
 func (t *laneTimer) Stop() bool { return t.timer.Stop() }
 
 // Reset leaves no stale value either.
-func (t *laneTimer) Reset(d time.Duration) bool { return t.timer.Reset(t.wait(d)) }
+func (t *laneTimer) Reset(d time.Duration) bool {
+	wait := t.wait(d)
+	was := t.timer.Reset(wait)
+	t.arm(wait)
+	return was
+}
+
+// arm notes that the timer is to end with the generation. The loop's need not:
+// its checkpoint is there for that.
+func (t *laneTimer) arm(wait time.Duration) {
+	if t.clock.g != nil && !t.loop {
+		now := t.clock.time.exact()
+		t.clock.g.timers.add(t.timer, now, now+wait)
+	}
+}
 
 // wait is how long it is until the lane of the quantum d from now. A timer that
 // is due at once fires at once.
@@ -119,13 +126,14 @@ func (t *laneTimer) wait(d time.Duration) time.Duration {
 		return 0
 	}
 	now := t.clock.time.exact()
+	quantum := t.clock.time.quantum
 	due := (now.Truncate(quantum) + d + quantum - 1).Truncate(quantum)
 	switch g := t.clock.g; {
 	case g == nil:
 	case t.loop:
 		due += lane(g.process.block, laneLoop)
 	default:
-		due += lane(g.process.block, t.clock.lane(now, due))
+		due = t.clock.lane(now, due)
 	}
 	return due - now
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path"
 	"sync"
 	"syscall"
 	"testing"
@@ -36,32 +35,50 @@ type idle struct {
 	host host.Host
 }
 
-func newIdle() idle { return newIdleOn(newWorld(Config{Seed: 1})) }
+// newTestWorld returns a world whose files are deleted after the test.
+func newTestWorld(t *testing.T, c Config) *World {
+	base, err := temporary()
+	t.Cleanup(func() { _ = os.RemoveAll(base) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newWorld(c, base)
+}
+
+func newIdle(t *testing.T) idle { return newIdleIn(t, Config{Seed: 1}) }
+
+func newIdleIn(t *testing.T, c Config) idle {
+	w := newTestWorld(t, c)
+	return newIdleOn(w)
+}
 
 // newIdleOn is one more process of a world.
-func newIdleOn(w *World) idle {
-	g := w.newProcess(w.Machine, nil, reexec.Origin{})
+func newIdleOn(w *World) idle { return newIdleAs(w, reexec.Origin{}) }
+
+func newIdleAs(w *World, origin reexec.Origin) idle {
+	g := w.newProcess(w.Machine, nil, origin)
+	g.process.signals.begin(false)
 	return idle{w, g, w.host(w.Machine, g)}
 }
 
 func TestClockConforms(t *testing.T) {
 	clocktest.Run(t, clocktest.Subject{
-		New: func(*testing.T) (clockwork.Clock, func(time.Duration)) { return newIdle().host.Clock, nil },
+		New: func(t *testing.T) (clockwork.Clock, func(time.Duration)) { return newIdle(t).host.Clock, nil },
 		In:  synctest.Test,
 	})
 }
 
 func TestMailServerConforms(t *testing.T) {
-	mailtest.Run(t, mailtest.Subject{New: func(*testing.T) (mail.Sender, func() []mail.Message) {
-		i := newIdle()
+	mailtest.Run(t, mailtest.Subject{New: func(t *testing.T) (mail.Sender, func() []mail.Message) {
+		i := newIdle(t)
 		return i.host.Hooks.Sender(mail.Writer(os.Stdout)), i.w.Mail.Mails
 	}})
 }
 
 func TestProcessesConform(t *testing.T) {
 	reexectest.Run(t, reexectest.Subject{
-		New: func(*testing.T) reexectest.Process {
-			i := newIdle()
+		New: func(t *testing.T) reexectest.Process {
+			i := newIdle(t)
 			other := newIdleOn(i.w)
 			return reexectest.Process{Info: i.host.Process, Self: i.host.Self, OtherPID: other.g.process.pid}
 		},
@@ -73,27 +90,96 @@ func TestProcessesConform(t *testing.T) {
 // millisecond: the lane of every process has come by then.
 func TestSignalsConform(t *testing.T) {
 	signalstest.Run(t, signalstest.Subject{
-		New: func(*testing.T) (signals.Listener, func(os.Signal)) {
-			i := newIdle()
+		New: func(t *testing.T) (signals.Listener, func(os.Signal)) {
+			i := newIdle(t)
 			return i.host.Signals, func(sig os.Signal) {
 				_ = i.g.process.Signal(sig)
 				time.Sleep(time.Millisecond)
 			}
 		},
+		Start: func(t *testing.T, leadsSession bool) signalstest.Process {
+			var origin reexec.Origin
+			if leadsSession {
+				origin.Kind = reexec.Detached
+			}
+			return newSignalled(t, origin)
+		},
 		In: synctest.Test,
 	})
 }
 
+// signalled is an idle process that is sent signals.
+type signalled struct {
+	idle
+	mu       sync.Mutex // held for instants only
+	received []os.Signal
+}
+
+func newSignalled(t *testing.T, origin reexec.Origin) *signalled {
+	w := newTestWorld(t, Config{Seed: 1})
+	t.Cleanup(func() { close(w.time.judged) })
+	return &signalled{idle: newIdleAs(w, origin)}
+}
+
+func (p *signalled) Listen(sigs ...os.Signal) {
+	p.host.Signals.Listen(sigs, func(sig os.Signal) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.received = append(p.received, sig)
+	})
+}
+
+func (p *signalled) Quiesce(ignore ...os.Signal) { p.host.Signals.Quiesce(ignore...) }
+
+// Exec does not return in the program that it replaces.
+func (p *signalled) Exec() {
+	go func() { _ = p.host.Self.Exec(reexec.Program{}) }()
+	<-p.g.gone
+}
+
+// Restart does what live does.
+func (p *signalled) Restart() {
+	p.Exec()
+	p.g = p.w.succeed(p.g)
+	p.g.process.signals.begin(true)
+	p.host = p.w.host(p.w.Machine, p.g)
+	p.received = nil
+}
+
+func (p *signalled) Signal(sig os.Signal) error {
+	defer time.Sleep(time.Millisecond)
+	return p.g.process.Signal(sig)
+}
+
+func (p *signalled) Received() (all []os.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all, p.received = p.received, nil
+	return all
+}
+
+func (p *signalled) State() string {
+	if _, ended := p.g.process.end(); ended {
+		return p.g.process.How()
+	}
+	if p.g.process.signals.stopped.Load() {
+		return "stopped"
+	}
+	return "running"
+}
+
+func (p *signalled) Stderr() string { return p.w.Machine.Stderr.String() }
+
 func TestPIDFilesConform(t *testing.T) {
 	pidfiletest.Run(t, pidfiletest.Subject{
-		New: func(*testing.T) pidfiletest.Machine {
-			i := newIdle()
+		New: func(t *testing.T) pidfiletest.Machine {
+			i := newIdle(t)
 			return pidfiletest.Machine{
 				Files: i.host.PIDFiles,
 				PID:   i.g.process.pid,
 				Start: func() pidfiletest.Process { return &other{idle: newIdleOn(i.w)} },
-				Dir:   Dir,
-				Disk:  machineFiles{i.w.Machine.Files},
+				Dir:   i.w.Machine.Files.Path(Dir),
+				Disk:  machineFiles{},
 			}
 		},
 		In: synctest.Test,
@@ -123,31 +209,17 @@ func (o *other) Kill() {
 	close(o.g.process.ended) // what the goroutine of a process that lives does
 }
 
-// machineFiles is a hand on a machine's files from outside.
-type machineFiles struct{ files *Files }
+// machineFiles are the files of a machine: real ones.
+type machineFiles struct{}
 
-func (f machineFiles) ReadFile(name string) ([]byte, error) {
-	content, ok := f.files.Read(name)
-	if !ok {
-		return nil, fs.ErrNotExist
-	}
-	return []byte(content), nil
-}
-
-func (f machineFiles) WriteFile(name string, data []byte) error {
-	f.files.Write(name, string(data))
-	return nil
-}
-
-func (f machineFiles) Remove(name string) error {
-	f.files.Remove(name)
-	return nil
-}
+func (machineFiles) ReadFile(name string) ([]byte, error)     { return os.ReadFile(name) }
+func (machineFiles) WriteFile(name string, data []byte) error { return os.WriteFile(name, data, 0o644) }
+func (machineFiles) Remove(name string) error                 { return os.Remove(name) }
 
 func TestRepliesConform(t *testing.T) {
 	pidfiletest.RunReplies(t, pidfiletest.RepliesSubject{
-		New: func(*testing.T) (daemon, asker pidfile.Replies, dir string) {
-			i := newIdle()
+		New: func(t *testing.T) (daemon, asker pidfile.Replies, dir string) {
+			i := newIdle(t)
 			return i.host.Replies, newIdleOn(i.w).host.Replies, Dir
 		},
 		In: synctest.Test,
@@ -155,31 +227,28 @@ func TestRepliesConform(t *testing.T) {
 }
 
 func TestFilesConform(t *testing.T) {
-	logfiletest.Run(t, logfiletest.Subject{New: func(*testing.T) logfiletest.Disk {
-		i := newIdle()
-		files := machineFiles{i.w.Machine.Files}
+	logfiletest.Run(t, logfiletest.Subject{New: func(t *testing.T) logfiletest.Disk {
+		i := newIdle(t)
+		files := i.w.Machine.Files
 		return logfiletest.Disk{
 			Files: i.host.Files,
-			Dir:   Dir,
+			Dir:   i.w.Machine.Files.Path(Dir),
 			Read: func(path string) (string, error) {
-				data, err := files.ReadFile(path)
+				data, err := os.ReadFile(path)
 				return string(data), err
 			},
-			Rename: func(from, to string) error {
-				files.files.Rename(from, to)
-				return nil
-			},
+			Rename: files.Rename,
 			Remove: files.Remove,
 			Deny: func(name string) {
-				files.files.Deny(name, &fs.PathError{Op: "open", Path: path.Clean(name), Err: syscall.EISDIR})
+				files.Deny(name, &fs.PathError{Op: "open", Path: name, Err: syscall.EISDIR})
 			},
 		}
 	}})
 }
 
 func TestSupervisorConforms(t *testing.T) {
-	hosttest.Run(t, hosttest.Subject{New: func(_ *testing.T, there bool) (host.Supervisor, func() []string) {
-		i := newIdleOn(newWorld(Config{Seed: 1, Supervised: there}))
+	hosttest.Run(t, hosttest.Subject{New: func(t *testing.T, there bool) (host.Supervisor, func() []string) {
+		i := newIdleIn(t, Config{Seed: 1, Supervised: there})
 		return i.host.Supervisor, i.w.Machine.Supervisor.Notified
 	}})
 }
@@ -194,16 +263,18 @@ func TestLocksConform(t *testing.T) {
 			var mu sync.Mutex // the suite's cases run one after the other, its goroutines do not
 			var world *World
 			locktest.Run(t, locktest.Subject{
-				New: func(*testing.T) (a, b lock.Locker) {
+				New: func(t *testing.T) (a, b lock.Locker) {
 					mu.Lock()
 					defer mu.Unlock()
-					i := newIdle()
+					i := newIdle(t)
 					world = i.w
 					return i.host.Hooks.Locker(declared), newIdleOn(world).host.Hooks.Locker(declared)
 				},
 				Unparsable: true,
 				Steal: func(_ *testing.T, a lock.Locker) {
-					world.Locks.Steal(a.String(), lock.Owner{Name: "thief", PID: 4711, Host: "otherhost"}, 0)
+					if err := world.Locks.Steal(a.String(), lock.Owner{Name: "thief", PID: 4711, Host: "otherhost"}); err != nil {
+						t.Error(err)
+					}
 				},
 				Advance: advance(declared),
 				In:      synctest.Test,
@@ -222,19 +293,19 @@ func advance(declared lock.Locker) func(time.Duration) {
 
 // A full disk refuses PID files and log lines, each with an error that says so.
 func TestAFullDiskRefuses(t *testing.T) {
-	i := newIdle()
+	i := newIdle(t)
 	log, err := i.host.Files.Append("poller.log")
 	if err != nil {
 		t.Fatal(err)
 	}
-	i.w.Machine.Files.SetFull(true)
+	i.w.Machine.Files.SetRoom(0)
 	if _, err := log.Write([]byte("x")); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("Write = %v", err)
 	}
 	if _, err := i.host.PIDFiles.Lock("poller.pid"); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("Lock = %v", err)
 	}
-	i.w.Machine.Files.SetFull(false)
+	i.w.Machine.Files.SetRoom(-1)
 	if _, err := log.Write([]byte("x")); err != nil {
 		t.Errorf("Write = %v", err)
 	}

@@ -5,20 +5,34 @@
 // The files, from low to high; each uses only those above it in this list.
 //
 //   - time: the bubble's time in quanta, and the lanes that put in order what is
-//     due at one instant. watchdog: finds a bubble whose time stands still.
-//   - signals, process: what a process is to the others. generation: one program
-//     of a process between two execs, and what ends with it. clock: a
-//     generation's clock.
-//   - files, pidfile, replies, streams, supervisor, mail, locks, program: the
-//     fakes. Each is a store with its own mutex, beside the view that a
-//     generation has of it: a generation that was replaced or killed, or whose
-//     process is stopped, reaches no store.
+//     due at one instant.
+//   - wall: a machine's wall clock. signaleffects, signals: what signals do.
+//   - files: the disk, which is a folder of real files. locked: which of them a
+//     generation has locked, and how that ends with it.
+//   - timers: those of a generation. process: what a process is to the others. generation: one program of a
+//     process between two execs, and what ends with it. clock: a generation's
+//     clock.
+//   - logfiles, pidfile, locks: the real log files, PID files and lock files, with
+//     faults on the way to them. Locks that are no files are kept in memory.
+//   - replies, streams, supervisor, mail, program: the fakes. Each is a store with
+//     its own mutex, beside the view that a generation has of it: a generation
+//     that was replaced or killed, or whose process is stopped, reaches no store.
 //   - reexec: starts, trials and execs of programs. observe: what a daemon does
 //     goes into the timeline.
 //   - steps: what happens beside the daemons. machine: what the processes of one
-//     computer share. world: machines, what they share, and the processes.
+//     computer share.
+//   - stacks: what the goroutines of a bubble are doing. causes: why one of them
+//     stops the bubble's time, and what to do about it. watchdog: finds a bubble
+//     whose time stands still.
+//   - world: machines, what they share, and the processes. network: the lanes of
+//     package network. sockets: what a scenario is told that asks for a real
+//     connection. label: whose the goroutines are that are left.
 //   - life: a process from its start to its end, each generation on its host.
 //     play: the whole scenario, in its bubble.
+//
+// What is killed, or replaced by exec, is frozen: its event loop stands still at
+// its next checkpoint and its calls of the harness do not return, until the
+// scenario was judged. Then it comes to its end, without an effect.
 //
 // Processes affect one another only through the stores and through signals, and
 // what one does arrives in the other's lane. So the order of everything at one

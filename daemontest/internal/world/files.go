@@ -1,179 +1,241 @@
 package world
 
 import (
+	"errors"
 	"os"
-	"path"
+	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
-
-	"github.com/evertick/evertick/logfile"
+	"time"
 )
 
-// Dir is the folder in which every command of a scenario is typed; relative
-// paths mean it.
+// Dir is how the folder is printed in which every command of a scenario is
+// typed; relative paths mean it.
 const Dir = "/world"
 
-func clean(name string) string {
-	if !path.IsAbs(name) {
-		name = path.Join(Dir, name)
-	}
-	return path.Clean(name)
-}
-
-// Files is the file system of a machine. A relative path is in Dir. It is safe
-// for concurrent use.
+// Files is the disk of a machine: real files in a temporary folder of their
+// own, so that inodes, renames and locks cannot lie, and faults on the way of
+// log, PID and lock files to it. In the folder, root is the machine's root, and
+// dirs has for each generation a link to root, by which its program knows Dir.
+// Its methods take paths as they are printed, or real ones; a relative path is in
+// Dir. It is safe for concurrent use.
 type Files struct {
+	base string
+	wall func() time.Time
+
 	mu     sync.Mutex // held for instants only
-	files  map[string]*file
 	denied map[string]error
-	full   bool
+	asked  map[string]bool // denied paths that somebody has met
+	room   int64           // bytes; negative: enough
+	fault  error           // of whatever would change the disk
+	names  map[string]bool // daemons that are installed
 }
 
-// file is what a path names: a rename keeps it, a replacement does not.
-type file struct{ data []byte }
-
-func newFiles() *Files { return &Files{files: map[string]*file{}, denied: map[string]error{}} }
-
-// Read returns the content of a file; ok is false if there is none.
-func (f *Files) Read(name string) (content string, ok bool) {
-	content, found := f.look(clean(name))
-	return content, found != nil
-}
-
-// Write creates or replaces a file.
-func (f *Files) Write(name, content string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.files[clean(name)] = &file{[]byte(content)}
-}
-
-// Remove deletes a file, if there is one.
-func (f *Files) Remove(name string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.files, clean(name))
-}
-
-// Rename renames a file, if there is one.
-func (f *Files) Rename(from, to string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if found, ok := f.files[clean(from)]; ok {
-		f.files[clean(to)] = found
-		delete(f.files, clean(from))
+func newFiles(base string, wall func() time.Time) *Files {
+	return &Files{
+		base: base, wall: wall, room: -1,
+		denied: map[string]error{}, asked: map[string]bool{}, names: map[string]bool{},
 	}
 }
 
-// Deny makes a path unusable for log and PID files, with the given error.
+// inMemory is where a machine has a file system in memory; tests change it.
+var inMemory = "/dev/shm"
+
+// temporary makes the temporary folder of a world: in memory where the machine
+// has such a file system and lets the test write there.
+func temporary() (base string, err error) {
+	for _, dir := range []string{inMemory, os.TempDir()} {
+		if base, err = os.MkdirTemp(dir, "evertick-"); err != nil {
+			continue
+		}
+		if base, err = filepath.EvalSymlinks(base); err != nil {
+			continue
+		}
+		if err = errors.Join(os.MkdirAll(base+"/root"+Dir, 0o755), os.Mkdir(base+"/dirs", 0o755)); err == nil {
+			return base, nil
+		}
+		_ = os.RemoveAll(base)
+	}
+	return "", err
+}
+
+// remove deletes the temporary folder.
+func (f *Files) remove() { _ = os.RemoveAll(f.base) }
+
+// standard are the folders of a machine on which nothing is installed.
+var standard = [...]string{"/etc", "/run", "/tmp", "/var/cache", "/var/lib", "/var/log", "/var/tmp"}
+
+// serviceFolders are the folders in which systemd.exec(5) gives a service one of its own.
+var serviceFolders = [...]string{"/etc/", "/run/", "/var/cache/", "/var/lib/", "/var/log/"}
+
+// install makes the folders that a daemon finds when it is installed.
+func (f *Files) install(daemon string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.names[daemon] {
+		return
+	}
+	f.names[daemon] = true
+	for _, dir := range standard {
+		_ = os.MkdirAll(f.real(dir), 0o755)
+	}
+	if daemon != "" && daemon == filepath.Base(daemon) {
+		for _, dir := range serviceFolders {
+			_ = os.MkdirAll(f.real(dir+daemon), 0o755)
+		}
+	}
+}
+
+// link makes the link by which a generation knows Dir.
+func (f *Files) link(name string) (dir string, err error) {
+	link := f.base + "/dirs/" + name
+	return link + Dir, os.Symlink(f.base+"/root", link)
+}
+
+// real returns the real path of a file.
+func (f *Files) real(name string) string {
+	if rest, ok := strings.CutPrefix(name, f.base+"/"); ok {
+		link, ok := strings.CutPrefix(rest, "dirs/")
+		if !ok {
+			return filepath.Clean(name)
+		}
+		_, rest, _ = strings.Cut(link, "/")
+		name = "/" + rest
+	}
+	if !filepath.IsAbs(name) {
+		name = Dir + "/" + name
+	}
+	return f.base + "/root" + filepath.Clean(name)
+}
+
+// Path returns the real path of a file.
+func (f *Files) Path(name string) string { return f.real(name) }
+
+// Plain returns a text with its real paths as they are printed.
+func (f *Files) Plain(text string) string {
+	before, after, found := strings.Cut(text, f.base)
+	if !found {
+		return text
+	}
+	var b strings.Builder
+	for found {
+		b.WriteString(before)
+		switch {
+		case strings.HasPrefix(after, "/root/"):
+			after = after[len("/root"):]
+		case strings.HasPrefix(after, "/dirs/"):
+			after = strings.TrimLeft(after[len("/dirs/"):], "0123456789.")
+		}
+		before, after, found = strings.Cut(after, f.base)
+	}
+	b.WriteString(before)
+	return b.String()
+}
+
+// Read returns the content of a file, as it is printed; ok is false if it
+// cannot be read.
+func (f *Files) Read(name string) (content string, ok bool) {
+	data, err := os.ReadFile(f.real(name))
+	return f.Plain(string(data)), err == nil
+}
+
+// Write creates a file or puts another one in its place, and creates its
+// folder. A name that ends with a slash is only that.
+func (f *Files) Write(name, content string) error {
+	path := f.real(name)
+	if strings.HasSuffix(name, "/") {
+		return os.MkdirAll(path, 0o755)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".new", []byte(content), 0o644); err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(path+".new", path), os.Chtimes(path, f.wall(), f.wall()))
+}
+
+// Overwrite changes the content of a file that is there, and stays the same one.
+func (f *Files) Overwrite(name, content string) error {
+	file, err := os.OpenFile(f.real(name), os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(content)
+	return errors.Join(err, file.Close())
+}
+
+// Remove deletes a file.
+func (f *Files) Remove(name string) error { return os.Remove(f.real(name)) }
+
+// Rename renames a file.
+func (f *Files) Rename(from, to string) error { return os.Rename(f.real(from), f.real(to)) }
+
+// Deny makes a path unusable for log, PID and lock files, with the given error;
+// nil ends that.
 func (f *Files) Deny(name string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.denied[clean(name)] = err
+	f.denied[f.real(name)] = err
 }
 
-// SetFull lets writes fail for want of space, or work again.
-func (f *Files) SetFull(full bool) {
+// Asked reports whether anybody has met the denial of a path.
+func (f *Files) Asked(name string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.full = full
+	return f.asked[f.real(name)]
 }
 
-// The methods that follow take clean paths.
-
-// look returns the file that a path names, and what it holds; nil for none.
-func (f *Files) look(path string) (content string, found *file) {
+// SetRoom lets writes of log and PID files fail for want of space when they
+// have written so many more bytes; a negative number ends that.
+func (f *Files) SetRoom(bytes int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if found = f.files[path]; found != nil {
-		content = string(found.data)
-	}
-	return content, found
+	f.room = bytes
 }
 
-// denies is the error of a path that is unusable.
-func (f *Files) denies(path string) error {
+// SetReadOnly lets whatever would change a log or PID file fail, or work again.
+func (f *Files) SetReadOnly(readOnly bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.denied[path]
+	f.fault = nil
+	if readOnly {
+		f.fault = syscall.EROFS
+	}
 }
 
-// replace writes a new file to a path. It fails when the disk is full.
-func (f *Files) replace(path, content string) (*file, error) {
+// refusal returns why a real path cannot be opened; nil where nothing is in the way.
+func (f *Files) refusal(path string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.full {
-		return nil, syscall.ENOSPC
+	path = f.real(path)
+	if err := f.denied[path]; err != nil {
+		f.asked[path] = true
+		return err
 	}
-	f.files[path] = &file{[]byte(content)}
-	return f.files[path], nil
+	if f.fault != nil {
+		return &os.PathError{Op: "open", Path: path, Err: f.fault}
+	}
+	return nil
 }
 
-// removeIf deletes a path that names this very file.
-func (f *Files) removeIf(path string, is *file) {
+// grant returns how many of n bytes can be written, and why not all.
+func (f *Files) grant(path string, n int) (granted int, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.files[path] == is {
-		delete(f.files, path)
+	err = f.fault
+	switch {
+	case err != nil:
+		n = 0
+	case f.room >= 0 && int64(n) > f.room:
+		n, err = int(f.room), syscall.ENOSPC
 	}
-}
-
-// open returns the file that a path names, and creates it if need be.
-func (f *Files) open(path string) *file {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	found, ok := f.files[path]
-	if !ok {
-		found = &file{}
-		f.files[path] = found
+	if f.room > 0 {
+		f.room -= int64(n)
 	}
-	return found
-}
-
-// logFiles is the file system as a generation's log reaches it.
-type logFiles struct {
-	g     *Generation
-	files *Files
-}
-
-var _ logfile.Files = logFiles{}
-
-func (l logFiles) Append(path string) (logfile.File, error) {
-	if err := l.Check(path); err != nil {
-		return nil, err
+	if err != nil {
+		err = &os.PathError{Op: "write", Path: path, Err: err}
 	}
-	if !l.g.alive() {
-		return nil, errGone
-	}
-	path = clean(path)
-	return &logFile{l, path, l.files.open(path)}, nil
-}
-
-func (l logFiles) Check(path string) error { return l.files.denies(clean(path)) }
-
-// logFile is a file open for appending.
-type logFile struct {
-	in   logFiles
-	path string
-	file *file
-}
-
-func (l *logFile) Write(b []byte) (int, error) {
-	if !l.in.g.alive() {
-		return len(b), nil // without an effect
-	}
-	f := l.in.files
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.full {
-		return 0, &os.PathError{Op: "write", Path: l.path, Err: syscall.ENOSPC}
-	}
-	l.file.data = append(l.file.data, b...)
-	return len(b), nil
-}
-
-func (l *logFile) Close() error { return nil }
-
-func (l *logFile) Moved() bool {
-	_, now := l.in.files.look(l.path)
-	return now != l.file
+	return n, err
 }

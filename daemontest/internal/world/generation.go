@@ -3,7 +3,10 @@ package world
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/evertick/evertick/core"
@@ -22,6 +25,7 @@ type Generation struct {
 	presence
 	process *Process
 	time    *worldTime // the process's
+	files   *Files     // its machine's
 	origin  reexec.Origin
 	daemon  *core.Daemon
 
@@ -29,10 +33,43 @@ type Generation struct {
 	work    *time.Timer // of Work
 }
 
-func newGeneration(p *Process, origin reexec.Origin) *Generation {
-	g := &Generation{presence: presence{gone: make(chan struct{})}, process: p, time: p.time, origin: origin}
+// newGeneration makes the next generation of a process, which becomes its
+// present one. Where the error is not nil, the generation's files are missing.
+func newGeneration(p *Process, files *Files, origin reexec.Origin) (g *Generation, err error) {
+	g = &Generation{process: p, time: p.time, files: files, origin: origin}
+	g.number, g.gone = 1, make(chan struct{})
+	if before := p.present.Load(); before != nil {
+		g.number = before.number + 1
+		before.locked.exec(&g.locked)
+	}
+	g.dir, err = files.link(fmt.Sprintf("%d.%d", p.pid, g.number))
 	p.present.Store(&g.presence)
-	return g
+	return g, err
+}
+
+// freeze returns when the scenario is judged. What was killed or replaced waits
+// here, as if exec or the kernel had swept it away: no deferred function of it
+// runs before.
+func (g *Generation) freeze() error {
+	<-g.time.judged
+	return errGone
+}
+
+// path returns the real path of a file that the generation names: its own link
+// leads to what is in Dir.
+func (g *Generation) path(name string) string {
+	switch {
+	case strings.HasPrefix(name, filepath.Dir(g.dir)+"/"):
+		return name
+	case !filepath.IsAbs(name):
+		return filepath.Join(g.dir, name)
+	}
+	daemon := ""
+	if g.daemon != nil {
+		daemon = g.daemon.Name()
+	}
+	g.files.install(daemon)
+	return g.files.real(name)
 }
 
 // Daemon returns the daemon of the generation.
@@ -47,13 +84,13 @@ func (g *Generation) alive() bool { return !g.over.Load() && !g.time.abandoned.L
 func (g *Generation) awake() bool {
 	s := g.process.signals
 	for s.stopped.Load() && g.alive() {
-		resumed, rank := s.stop()
+		resumed, rank := s.await()
 		if resumed == nil {
 			break
 		}
 		select {
 		case <-resumed:
-			sleep(g.time.until(g.process.block, laneResumed, 0) + time.Duration(rank)*quantum)
+			sleep(g.time.until(g.process.block, laneResumed, 0) + time.Duration(rank)*g.time.quantum)
 		case <-g.gone:
 		}
 	}
@@ -64,7 +101,7 @@ func (g *Generation) awake() bool {
 func (g *Generation) arrive() { g.time.sleepUntilLane(g.process.block, laneArrival) }
 
 // wait is for a lane of the process, d from now. It ends with ctx, whose cause
-// it then returns, and with the generation.
+// it then returns.
 func (g *Generation) wait(ctx context.Context, sub int, d time.Duration) error {
 	t := after(g.time.until(g.process.block, sub, d))
 	defer t.Stop()
@@ -73,15 +110,11 @@ func (g *Generation) wait(ctx context.Context, sub int, d time.Duration) error {
 	case <-ctx.Done():
 		g.time.sleepUntilLane(g.process.block, sub)
 	case <-g.gone:
-		return errGone
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
 	}
 	if !g.awake() {
-		return errGone
+		return g.freeze()
 	}
-	return nil
+	return context.Cause(ctx)
 }
 
 // Work takes d of the world's time, as a scripted Execute does, and ends early
@@ -100,25 +133,23 @@ func (g *Generation) Work(ctx context.Context, d time.Duration) error {
 	case <-g.work.C:
 	case <-ctx.Done():
 		g.time.sleepUntilLane(g.process.block, laneScript)
-		g.awake()
-		return context.Cause(ctx)
 	}
 	if !g.awake() {
-		return errGone
+		return g.freeze()
 	}
-	return nil
+	return context.Cause(ctx)
 }
 
-// Hang returns only when the generation is no more.
-func (g *Generation) Hang() error {
-	<-g.gone
-	return errGone
-}
+// Hang never returns before the scenario is judged.
+func (g *Generation) Hang() error { return g.freeze() }
 
-// checkpoint is where the loop of a stopped process waits, and a killed one
-// ends.
+// checkpoint is where the loop of a stopped process waits, and that of one that
+// is no more for the end of the scenario.
 func (g *Generation) checkpoint() bool {
 	alive := g.awake()
+	if !alive {
+		_ = g.freeze()
+	}
 	if last := g.process.signals.last.Load(); last != 0 && alive {
 		g.settle(last)
 		alive = g.alive()
@@ -149,13 +180,23 @@ type listener struct{ g *Generation }
 var _ signals.Listener = listener{}
 
 func (l listener) Listen(sigs []os.Signal, deliver func(os.Signal)) {
-	if l.g.alive() {
+	if l.g.awake() {
 		l.g.process.signals.listen(sigs, deliver)
 	}
 }
 
 func (l listener) Quiesce(ignore ...os.Signal) {
-	if l.g.alive() {
+	if l.g.awake() {
 		l.g.process.signals.quiesce(ignore)
 	}
 }
+
+// PID returns the number of the generation's process.
+func (g *Generation) PID() int { return g.process.pid }
+
+// Alive reports whether what the generation does still has an effect: not when
+// its process has ended or has executed the next program.
+func (g *Generation) Alive() bool { return g.alive() }
+
+// Now returns the time since the scenario's start.
+func (g *Generation) Now() time.Duration { return g.time.now() }

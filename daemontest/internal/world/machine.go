@@ -13,7 +13,6 @@ type Machine struct {
 
 	Wall       WallClock
 	Files      *Files
-	PIDFiles   *PIDFiles
 	Replies    *Replies
 	Supervisor Supervisor
 	Program    Program // that every process runs
@@ -25,16 +24,14 @@ type Machine struct {
 	Resident atomic.Uint64
 }
 
-func newMachine(name string, wallStart time.Time, supervised bool) *Machine {
-	files := newFiles()
+func newMachine(name, base string, t *worldTime, wallStart time.Time, supervised bool) *Machine {
 	m := &Machine{
 		Name:       name,
 		Wall:       WallClock{start: wallStart},
-		Files:      files,
-		PIDFiles:   newPIDFiles(files),
-		Replies:    newReplies(),
 		Supervisor: Supervisor{detected: supervised},
 	}
+	m.Files = newFiles(base, func() time.Time { return m.Wall.at(t.now()) })
+	m.Replies = newReplies(m.Files)
 	m.Resident.Store(8 << 20)
 	return m
 }

@@ -104,6 +104,7 @@ func (s sender) Send(ctx context.Context, m mail.Message) error {
 		return fmt.Errorf("mail: %w", err)
 	}
 	m = m.Clean()
+	m.Subject, m.Body = s.g.files.Plain(m.Subject), s.g.files.Plain(m.Body)
 	taken, err := s.server.take(m)
 	if taken {
 		s.g.process.record.Add(timeline.Mail, m.Subject)

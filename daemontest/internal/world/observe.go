@@ -21,24 +21,33 @@ type observer struct {
 
 func (o *observer) observe(seen host.Observation) {
 	if !o.g.alive() {
+		if seen.Kind == host.Begun || seen.Kind == host.Calling {
+			_ = o.g.freeze()
+		}
 		return
 	}
 	record := o.g.process.record
 	switch seen.Kind {
 	case host.Begun:
 		if !record.Begin(seen.Iteration, o.g.daemon.Interval()) {
-			<-o.g.gone // it spins: let the rest of the world go on
+			_ = o.g.freeze() // it spins: let the rest of the world go on
 		}
 		if o.ownLane {
 			o.g.time.sleepWithinQuantum(o.g.process.block, laneExecute)
 		}
 	case host.Queued: // what has caused it comes first
 		o.g.time.sleepUntilLane(o.g.process.block, laneHandler)
+	case host.Calling: // what the function starts keeps the lane
+		if seen.Text == "Setup" {
+			o.g.time.sleepWithinQuantum(o.g.process.block, laneSetup)
+		} else {
+			o.g.time.sleepWithinQuantum(o.g.process.block, laneHook)
+		}
 	case host.Ended:
 		record.End(seen.Iteration, seen.Took, seen.Err)
 	case host.Logged:
 		if o.g.origin.Kind != reexec.Trial {
-			record.Add(timeline.Log, seen.Text)
+			o.logged(record, seen.Text)
 		}
 	case host.Handled:
 		if seen.Edge >= 0 {
@@ -50,6 +59,15 @@ func (o *observer) observe(seen host.Observation) {
 			record.Add(timeline.State, seen.To)
 		}
 	case host.Alerted, host.Exiting: // the log and the mail, and the process's end, have entries already
+	}
+}
+
+// logged records a log message, and whether it has reached anybody.
+func (o *observer) logged(record *timeline.Source, text string) {
+	if log := o.g.daemon.Log(); log.Reaches() {
+		record.Log(text)
+	} else {
+		record.LogLost(text, log.Path())
 	}
 }
 

@@ -4,188 +4,138 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
-	"sync"
 
 	"github.com/evertick/evertick/forker/pidfile"
 )
 
-// PIDFiles is who has locked which PID file of a machine. It is safe for
-// concurrent use.
-type PIDFiles struct {
-	files *Files
-
-	mu    sync.Mutex // held for instants only
-	locks map[string]pidLock
-}
-
-// pidLock is a PID file and the living process that has locked it.
-type pidLock struct {
-	owner *Process
-	file  *file
-}
-
-func newPIDFiles(files *Files) *PIDFiles {
-	return &PIDFiles{files: files, locks: map[string]pidLock{}}
-}
-
-// write creates the PID file of a process and locks it. The mutex is held.
-func (s *PIDFiles) write(path string, owner *Process) error {
-	written, err := s.files.replace(path, strconv.Itoa(owner.pid)+"\n")
-	if err != nil {
-		return fmt.Errorf("pidfile: write PID file %s: %w", path, err)
-	}
-	s.locks[path] = pidLock{owner, written}
-	return nil
-}
-
-// freeAll ends the locks of a process that is no more.
-func (s *PIDFiles) freeAll(owner *Process) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for path, l := range s.locks {
-		if l.owner == owner {
-			delete(s.locks, path)
-		}
-	}
-}
-
-// pidFiles is the PID files as a generation reaches them.
+// pidFiles is the real PID files, as a generation reaches them among the
+// processes of its machine.
 type pidFiles struct {
 	g     *Generation
-	store *PIDFiles
+	files *Files
+	disk  pidfile.DiskFiles
 }
 
-// Check knows the paths that the scenario denies, and refuses a file that is no
-// PID file.
+var _ pidfile.Files = pidFiles{}
+
+// pidLine is how many bytes a PID file takes.
+const pidLine = 4
+
 func (p pidFiles) Check(path string) error {
-	path = clean(path)
-	if err := p.store.files.denies(path); err != nil {
-		return fmt.Errorf("pidfile: PID file: %w", err)
+	path = p.g.path(path)
+	if err := p.files.refusal(path); err != nil {
+		return fmt.Errorf("pidfile: %s: %w", path, err)
 	}
-	content, _ := p.store.files.look(path)
-	if pid, err := strconv.Atoi(strings.TrimSuffix(content, "\n")); content != "" && (err != nil || pid <= 0) {
-		return fmt.Errorf("pidfile: %s: it holds something else than a process's number; name another path, or remove it", path)
-	}
-	return nil
+	return p.disk.Check(path)
 }
 
-// Lock is refused while a living process has locked the file.
 func (p pidFiles) Lock(path string) (pidfile.File, error) {
+	return p.lock(path, func(path string) (pidfile.File, error) {
+		if _, err := p.files.grant(path, pidLine); err != nil {
+			return nil, fmt.Errorf("pidfile: lock %s: %w", path, err)
+		}
+		return p.disk.Lock(path)
+	})
+}
+
+func (p pidFiles) Inherit(path, handoff string) (pidfile.File, error) {
+	return p.lock(path, func(path string) (pidfile.File, error) {
+		file, err := p.disk.Inherit(path, handoff)
+		if err == nil {
+			p.g.locked.take(handoff)
+		}
+		return file, err
+	})
+}
+
+func (p pidFiles) lock(path string, lock func(path string) (pidfile.File, error)) (pidfile.File, error) {
 	if !p.g.awake() {
 		return nil, errGone
 	}
-	if err := p.Check(path); err != nil {
+	path = p.g.path(path)
+	if err := p.files.refusal(path); err != nil {
+		return nil, fmt.Errorf("pidfile: %s: %w", path, err)
+	}
+	file, err := lock(path)
+	if err != nil {
 		return nil, err
 	}
-	path = clean(path)
-	s := p.store
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, now := s.files.look(path)
-	if l, ok := s.locks[path]; ok && l.file == now {
-		return nil, &pidfile.LockedError{Path: path, PID: l.owner.pid}
-	}
-	if err := s.write(path, p.g.process); err != nil {
-		return nil, err
-	}
-	return &pidFile{in: p, path: path}, nil
+	f := &pidFile{file, p, path}
+	p.g.locked.add(f)
+	return f, nil
 }
 
-// Inherit takes up the lock of the generation before.
-func (p pidFiles) Inherit(path, _ string) (pidfile.File, error) {
-	path = clean(path)
-	s := p.store
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.locks[path].owner != p.g.process {
-		return nil, fmt.Errorf("pidfile: PID file %s: the lock on it was not passed on", path)
-	}
-	return &pidFile{in: p, path: path}, nil
-}
-
-// Find returns the process that has locked a PID file.
-func (p pidFiles) Find(path string) (pidfile.Process, error) {
-	path = clean(path)
-	s := p.store
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	content, now := s.files.look(path)
-	if now == nil {
-		return nil, fmt.Errorf("pidfile: PID file %s: %w: there is no such file", path, pidfile.ErrNotRunning)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(content))
-	if err != nil || pid <= 0 {
-		return nil, fmt.Errorf("pidfile: PID file %s holds %q, which is no process number; nothing was signalled", path, content)
-	}
-	l, locked := s.locks[path]
-	if !locked || l.file != now || l.owner.pid != pid {
-		return nil, fmt.Errorf("pidfile: PID file %s: %w: it names PID %d, which has not locked it; nothing was signalled", path, pidfile.ErrNotRunning, pid)
-	}
-	return found{l.owner, p.g}, nil
-}
+func (p pidFiles) Find(path string) (pidfile.Process, error) { return p.disk.Find(p.g.path(path)) }
 
 // pidFile is a PID file that the generation's process has locked.
 type pidFile struct {
-	in      pidFiles
-	path    string
-	removed bool // by us
+	pidfile.File
+	in   pidFiles
+	path string
+}
+
+func (f *pidFile) file() *os.File {
+	_, file, err := f.File.Handoff()
+	if err != nil {
+		return nil // it was removed
+	}
+	return file
 }
 
 func (f *pidFile) Restore() (bool, error) {
 	if !f.in.g.awake() {
 		return false, errGone
 	}
-	s := f.in.store
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch _, now := s.files.look(f.path); {
-	case f.removed:
-		return false, fmt.Errorf("pidfile: PID file %s: its lock has ended", f.path)
-	case now == nil:
-		err := s.write(f.path, f.in.g.process)
-		return err == nil, err
-	case s.locks[f.path].file != now:
-		return false, fmt.Errorf("pidfile: PID file %s was replaced by somebody else", f.path)
+	if _, err := os.Lstat(f.path); err != nil { // it is to be written again
+		if _, err := f.in.files.grant(f.path, pidLine); err != nil {
+			return false, fmt.Errorf("pidfile: restore %s: %w", f.path, err)
+		}
 	}
-	return false, nil
+	return f.File.Restore()
 }
 
-func (f *pidFile) Handoff() (string, *os.File, error) { return f.path, nil, nil }
+func (f *pidFile) Handoff() (string, *os.File, error) {
+	handoff, file, err := f.File.Handoff()
+	if err == nil {
+		handoff, err = f.in.g.locked.pass(handoff, file)
+	}
+	return handoff, file, err
+}
 
 func (f *pidFile) Remove() error {
 	if !f.in.g.awake() {
 		return errGone
 	}
-	s := f.in.store
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f.removed = true
-	if l := s.locks[f.path]; l.owner == f.in.g.process {
-		s.files.removeIf(f.path, l.file)
-		delete(s.locks, f.path)
-	}
-	return nil
+	f.in.g.locked.discard()
+	return f.File.Remove()
 }
 
-// found is a process as another one's generation sees it.
-type found struct {
+// handle is a process as another one's generation sees it.
+type handle struct {
 	process *Process
 	by      *Generation
 }
 
-func (f found) PID() int                   { return f.process.pid }
-func (f found) Signal(sig os.Signal) error { return f.process.Signal(sig) }
+var _ pidfile.Handle = handle{}
 
-func (f found) Wait(ctx context.Context) error {
+func (h handle) PID() int                   { return h.process.pid }
+func (h handle) Signal(sig os.Signal) error { return h.process.Signal(sig) }
+
+func (h handle) Wait(ctx context.Context) error {
 	select {
-	case <-f.process.ended:
-		f.by.arrive()
+	case <-h.process.ended:
+		h.by.arrive()
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-f.by.gone:
-		return errGone
+	case <-h.by.gone:
+		return h.by.freeze()
 	}
 }
+
+func (h handle) HasOpen(file *os.File) (open, known bool) {
+	return h.process.present.Load().locked.has(file), true
+}
+
+func (h handle) User() (id uint32, known bool) { return uint32(os.Geteuid()), true }
+func (h handle) Close()                        {}

@@ -3,6 +3,7 @@ package world
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -24,11 +25,13 @@ type Process struct {
 	kind    reexec.Kind // of its first generation
 	block   int         // its lanes
 	signals *pending
-	atEnd   func(killed bool)  // what the machine does when it is no more
-	reports chan reexec.Report // for its launcher
-	ended   chan struct{}      // closed when its goroutine has returned
-	present atomic.Pointer[presence]
+	atEnd   func(killed bool)           // what the machine does when it is no more
+	stderr  func(text string)           // what the Go runtime writes at a crash
+	reports chan reexec.Report          // for its launcher
+	ended   chan struct{}               // closed when its goroutine has returned
 	daemon  atomic.Pointer[core.Daemon] // of the latest generation
+
+	present atomic.Pointer[presence] // of its generation; the last one's when it has ended
 
 	mu       sync.Mutex     // held for instants only
 	next     *reexec.Origin // of the generation that Exec asked for
@@ -40,15 +43,24 @@ type Process struct {
 	launched *Process // the daemon that this launcher started
 }
 
-// presence tells whether a generation is there. What one does after it has been
+// presence is what a generation is to its process. What one does that was
 // replaced or killed has no effect, as if exec or the kernel had swept it away.
 type presence struct {
-	over atomic.Bool
+	number int    // among those of the process
+	dir    string // how it knows Dir: below a link of its own
+	locked lockedFiles
+	timers timers
+	label  string // of its goroutines
+
+	over atomic.Bool   // it has no effect any more
 	gone chan struct{} // closed when over
 }
 
+// end cuts the generation off from the world.
 func (p *presence) end() {
 	if !p.over.Swap(true) {
+		p.timers.end()
+		_ = os.Remove(filepath.Dir(p.dir))
 		close(p.gone)
 	}
 }
@@ -60,7 +72,7 @@ func newProcess(t *worldTime, record *timeline.Source, pid int, args []string, k
 		reports: make(chan reexec.Report, 1),
 		code:    -1,
 	}
-	p.signals = newPending(t, block, p.die)
+	p.signals = newPending(t, block, p.endBy)
 	return p
 }
 
@@ -83,10 +95,14 @@ func (p *Process) Signal(sig os.Signal) error {
 	if _, ended := p.end(); ended {
 		return os.ErrProcessDone
 	}
-	if sig == syscall.SIGKILL {
+	number, ok := sig.(syscall.Signal)
+	switch {
+	case !ok || number < 0 || number > maxSignal:
+		return syscall.EINVAL
+	case number == syscall.SIGKILL:
 		p.die(sig)
-	} else {
-		p.signals.send(sig)
+	case number != 0:
+		p.signals.send(number)
 	}
 	return nil
 }
@@ -129,6 +145,13 @@ func (p *Process) child() *Process {
 	return p.launched
 }
 
+// hasReported reports whether the process has told its launcher how it is.
+func (p *Process) hasReported() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reported
+}
+
 // exit sets the status that the process ends with.
 func (p *Process) exit(code int) {
 	p.mu.Lock()
@@ -139,23 +162,40 @@ func (p *Process) exit(code int) {
 }
 
 // finish is what the kernel does when a process has ended by itself.
-func (p *Process) finish() { p.leave(nil) }
+func (p *Process) finish() { p.leave(nil, false) }
 
 // die ends the process by a signal. It is no more when die returns.
-func (p *Process) die(sig os.Signal) {
-	if deliver := p.leave(sig); deliver != nil {
-		go deliver(sig) // only to wake the loop: its checkpoint ends it
+func (p *Process) die(sig os.Signal) { p.abort(sig) }
+
+// endBy ends the process as a signal has the effect to.
+func (p *Process) endBy(sig syscall.Signal, how effect) {
+	switch how {
+	case effectExit:
+		p.exit(128 + int(sig))
+		p.abort(nil)
+	case effectCrash:
+		p.stderr(stackDump(sig))
+		p.exit(crashStatus)
+		p.abort(nil)
+	default:
+		p.die(sig)
 	}
 }
 
-// leave takes the process out of the world, unless it has left already. It
-// returns the deliver that was in force, or nil.
-func (p *Process) leave(sig os.Signal) (deliver func(os.Signal)) {
+// abort ends the process at once: killed by a signal, or with the status that is
+// set.
+func (p *Process) abort(killedBy os.Signal) {
+	p.leave(killedBy, true)
+}
+
+// leave takes the process out of the world, unless it has left already; at once,
+// or because it has run to its end.
+func (p *Process) leave(sig os.Signal, atOnce bool) {
 	now := p.time.now()
 	p.mu.Lock()
 	if p.over {
 		p.mu.Unlock()
-		return nil
+		return
 	}
 	p.over, p.endedAt, p.killedBy = true, now, sig
 	if sig != nil {
@@ -165,11 +205,12 @@ func (p *Process) leave(sig os.Signal) (deliver func(os.Signal)) {
 		}
 	}
 	p.mu.Unlock()
-	deliver = p.signals.end()
-	p.present.Load().end()
-	p.atEnd(sig != nil)
+	p.signals.end()
+	present := p.present.Load()
+	present.locked.end()
+	present.end()
+	p.atEnd(atOnce)
 	if p.kind != reexec.Trial {
 		p.record.Add(timeline.End, p.How())
 	}
-	return deliver
 }

@@ -41,7 +41,7 @@ func (s starter) Launch(ctx context.Context, program reexec.Program) (reexec.Rep
 	case <-ctx.Done():
 		return reexec.Report{}, context.Cause(ctx)
 	case <-s.g.gone:
-		return reexec.Report{}, errGone
+		return reexec.Report{}, s.g.freeze()
 	}
 	s.g.arrive()
 	select {
@@ -69,7 +69,7 @@ func (s starter) Try(ctx context.Context, program reexec.Program) error {
 		case <-ctx.Done():
 			return hung()
 		case <-s.g.gone:
-			return errGone
+			return s.g.freeze()
 		}
 	}
 	child := s.spawn(program.Args, reexec.Origin{Kind: reexec.Trial})
@@ -80,7 +80,7 @@ func (s starter) Try(ctx context.Context, program reexec.Program) error {
 		return hung()
 	case <-s.g.gone:
 		child.die(syscall.SIGKILL)
-		return errGone
+		return s.g.freeze()
 	}
 	s.g.arrive()
 	select {
@@ -105,7 +105,7 @@ func (s self) Report(r reexec.Report) error {
 	p := s.g.process
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	awaited := s.g.origin.Kind == reexec.Detached || s.g.origin.Kind == reexec.Trial
+	awaited := p.kind == reexec.Detached || p.kind == reexec.Trial
 	if awaited && !p.reported && !p.over {
 		p.reported = true
 		r.PID = p.pid
@@ -114,15 +114,16 @@ func (s self) Report(r reexec.Report) error {
 	return nil
 }
 
-// Settle does nothing: a world has no working directory.
+// Settle does nothing: the working directory is the test's.
 func (s self) Settle() error { return nil }
 
-// Exec arranges for the next generation.
+// Exec arranges for the next generation, and does not return unless it fails.
 func (s self) Exec(program reexec.Program) error {
 	if !s.g.alive() {
-		return nil
+		return s.g.freeze()
 	}
 	if s.program.now().gone {
+		s.g.locked.discard()
 		return fmt.Errorf("reexec: exec %s: %w", program.Path, syscall.ENOENT)
 	}
 	p := s.g.process
@@ -130,7 +131,8 @@ func (s self) Exec(program reexec.Program) error {
 	p.next = &reexec.Origin{Kind: reexec.Restarted, State: program.State}
 	p.mu.Unlock()
 	p.signals.exec()
-	s.g.end()
 	p.record.Add(timeline.Exec, "")
-	return nil
+	s.g.end()
+	_ = s.g.freeze()
+	return nil // there is nobody left to tell
 }

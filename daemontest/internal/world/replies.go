@@ -10,11 +10,13 @@ import (
 
 // Replies is who waits for a reply on a machine. It is safe for concurrent use.
 type Replies struct {
+	files *Files
+
 	mu    sync.Mutex // held for instants only
 	waits map[string]*reply
 }
 
-func newReplies() *Replies { return &Replies{waits: map[string]*reply{}} }
+func newReplies(files *Files) *Replies { return &Replies{files: files, waits: map[string]*reply{}} }
 
 // replies is the replies as a generation gives and awaits them.
 type replies struct {
@@ -32,7 +34,7 @@ type reply struct {
 }
 
 func (r replies) Listen(path string) (pidfile.Reply, error) {
-	path = clean(path)
+	path = r.store.files.real(path)
 	r.store.mu.Lock()
 	defer r.store.mu.Unlock()
 	if other := r.store.waits[path]; other != nil && other.by.g.alive() {
@@ -48,7 +50,7 @@ func (r replies) Give(path, text string) {
 	}
 	r.store.mu.Lock()
 	defer r.store.mu.Unlock()
-	if awaited := r.store.waits[clean(path)]; awaited != nil {
+	if awaited := r.store.waits[r.store.files.real(path)]; awaited != nil {
 		select {
 		case awaited.text <- text:
 		default:
@@ -62,9 +64,9 @@ func (r *reply) Wait(ctx context.Context) (string, error) {
 		r.by.g.arrive()
 		return text, nil
 	case <-ctx.Done():
-		return "", context.Cause(ctx)
+		return "", fmt.Errorf("pidfile: no reply at %s.reply: %w", r.path, context.Cause(ctx))
 	case <-r.by.g.gone:
-		return "", errGone
+		return "", r.by.g.freeze()
 	}
 }
 

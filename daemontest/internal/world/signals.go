@@ -2,81 +2,84 @@ package world
 
 import (
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
 )
 
 // pending is how signals reach a process, and what stops and resumes it. A
-// signal that is sent lies in arrived until the process's own lane comes; then
-// a delivery hands over all that have arrived, in their order. So nothing that
-// a signal causes happens at the instant at which its sender still acts.
+// signal that is sent waits until the process's own lane comes; then a delivery
+// hands over all that wait, in the kernel's order. So nothing that a signal
+// causes happens at the instant at which its sender still acts. As in the
+// kernel, a second one of a kind is merged with the one that waits; for a
+// stopped process all wait. Real-time signals, which the kernel counts, are
+// merged, too.
 type pending struct {
 	time  *worldTime
 	block int
-	kill  func(os.Signal) // ends the process
+	fatal func(sig syscall.Signal, how effect) // ends the process
 
 	stopped atomic.Bool  // resumed is not nil
 	last    atomic.Int64 // when signals came last, plus one; 0: long ago
 
 	mu         sync.Mutex // held for instants only
-	effect     effects
-	arrived    []os.Signal
-	delivering bool              // a delivery is on its way
-	unreturned map[os.Signal]int // those whose deliver has not returned yet
-	idle       *sync.Cond        // unreturned has become empty
-	resumed    chan struct{}     // not nil while the process is stopped
-	heldUp     int               // how many of its goroutines wait for that
-	listened   bool              // once at least
-	ended      bool              // the process is no more
+	effects    effects
+	waiting    signalSet
+	delivering bool                   // a delivery is on its way
+	unreturned map[syscall.Signal]int // those whose deliver has not returned yet
+	idle       *sync.Cond             // unreturned has become empty
+	resumed    chan struct{}          // not nil while the process is stopped
+	heldUp     int                    // how many of its goroutines wait for that
+	listened   bool                   // once at least
+	ended      bool                   // the process is no more
 }
 
-// effects is what each signal does to a process.
-type effects struct {
-	deliver func(os.Signal)
-	listens []os.Signal
-	ignored []os.Signal
-}
-
-// harmless are the signals that by default end no process.
-var harmless = [...]os.Signal{syscall.SIGCONT, syscall.SIGCHLD, syscall.SIGURG, syscall.SIGWINCH}
-
-// kills reports whether sig has its default effect, and that is death.
-func (e *effects) kills(sig os.Signal) bool {
-	return !e.delivers(sig) && !slices.Contains(e.ignored, sig) && !slices.Contains(harmless[:], sig)
-}
-
-func (e *effects) delivers(sig os.Signal) bool {
-	return e.deliver != nil && slices.Contains(e.listens, sig)
-}
-
-func newPending(t *worldTime, block int, kill func(os.Signal)) *pending {
-	s := &pending{time: t, block: block, kill: kill, unreturned: map[os.Signal]int{}}
+func newPending(t *worldTime, block int, fatal func(syscall.Signal, effect)) *pending {
+	s := &pending{time: t, block: block, fatal: fatal, unreturned: map[syscall.Signal]int{}}
 	s.idle = sync.NewCond(&s.mu)
 	return s
 }
 
 // send does what kill(2) does; SIGKILL is not for it.
-func (s *pending) send(sig os.Signal) {
+func (s *pending) send(sig syscall.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case sig == syscall.SIGCONT:
+		s.waiting &^= stops
+		s.resume()
+	case stops.has(sig):
+		s.waiting &^= continues
+	}
+	switch {
 	case sig == syscall.SIGSTOP:
-		if s.resumed == nil {
-			s.resumed = make(chan struct{})
-			s.stopped.Store(true)
-		}
-		return
-	case sig == syscall.SIGCONT && s.resumed != nil:
-		s.arrived = slices.Insert(s.arrived, 0, sig) // before what has waited for it
+		s.stop()
+	case s.effects.of(sig) != effectNone || s.effects.held.has(sig):
+		s.waiting |= setOf(sig)
+		s.wake()
+	}
+}
+
+func (s *pending) stop() {
+	if s.resumed == nil {
+		s.resumed = make(chan struct{})
+		s.stopped.Store(true)
+	}
+}
+
+// resume lets go on what a stop has held up; s.mu is held, as for stop and wake.
+func (s *pending) resume() {
+	if s.resumed != nil {
 		s.stopped.Store(false)
 		close(s.resumed)
 		s.resumed, s.heldUp = nil, 0
-	default:
-		s.arrived = append(s.arrived, sig)
 	}
-	if s.resumed == nil && !s.delivering {
+	s.wake()
+}
+
+// wake starts a delivery if there is something to deliver.
+func (s *pending) wake() {
+	if s.resumed == nil && !s.delivering && s.waiting&^s.effects.held != 0 {
 		s.delivering = true
 		go s.delivery()
 	}
@@ -106,40 +109,52 @@ func (s *pending) delivery() {
 }
 
 // next is the signal to be handed over next; false ends the delivery.
-func (s *pending) next() (os.Signal, bool) {
+func (s *pending) next() (syscall.Signal, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended || s.resumed != nil || len(s.arrived) == 0 {
+	sig := (s.waiting &^ s.effects.held).next()
+	if s.ended || s.resumed != nil || sig == 0 {
 		s.delivering = false
-		return nil, false
+		return 0, false
 	}
-	sig := s.arrived[0]
-	s.arrived = s.arrived[1:]
+	s.waiting &^= setOf(sig)
 	return sig, true
 }
 
-// handOver calls deliver in a goroutine for each kind of signal, so that a busy
-// kind holds up no other. The channel is closed when deliver has returned; it
-// is nil where there is nothing to wait for.
-func (s *pending) handOver(sig os.Signal) (returned chan struct{}) {
+// maxUnreturned is how many signals of a kind a listener takes while deliver is
+// busy: of the stops as many as its buffer holds, of the others one.
+func maxUnreturned(sig syscall.Signal) int {
+	if sig == syscall.SIGTERM || sig == syscall.SIGINT {
+		return 1 + 64
+	}
+	return 1 + 1
+}
+
+// handOver gives a signal its effect. It calls deliver in a goroutine for each
+// kind, so that a busy kind holds up no other. The channel is closed when
+// deliver has returned; it is nil where there is nothing to wait for.
+func (s *pending) handOver(sig syscall.Signal) (returned chan struct{}) {
 	s.mu.Lock()
-	if !s.effect.delivers(sig) {
-		kills := s.effect.kills(sig)
-		s.mu.Unlock()
-		if kills {
-			s.kill(sig)
-		}
-		return nil
-	}
 	defer s.mu.Unlock()
-	switch s.unreturned[sig]++; {
-	case s.unreturned[sig] > 2 && sig != syscall.SIGTERM && sig != syscall.SIGINT:
-		s.unreturned[sig]-- // merged with the one that waits
+	switch how := s.effects.of(sig); how {
+	case effectNone:
 		return nil
-	case s.unreturned[sig] > 1:
-		return nil // the goroutine of its kind will see to it
+	case effectStop:
+		s.stop()
+		return nil
+	case effectDeliver:
+	default:
+		s.mu.Unlock()
+		s.fatal(sig, how)
+		s.mu.Lock()
+		return nil
 	}
-	deliver := s.effect.deliver
+	if n := s.unreturned[sig]; n > 0 { // the goroutine of its kind will see to it
+		s.unreturned[sig] = min(n+1, maxUnreturned(sig))
+		return nil
+	}
+	s.unreturned[sig] = 1
+	deliver := s.effects.deliver
 	returned = make(chan struct{})
 	go func() {
 		deliver(sig)
@@ -153,7 +168,7 @@ func (s *pending) handOver(sig os.Signal) (returned chan struct{}) {
 
 // another notes that deliver has returned, and reports whether one more signal
 // of the kind waits.
-func (s *pending) another(sig os.Signal) bool {
+func (s *pending) another(sig syscall.Signal) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.unreturned[sig]--; s.unreturned[sig] > 0 {
@@ -165,29 +180,44 @@ func (s *pending) another(sig os.Signal) bool {
 	return false
 }
 
+// begin is for a program of the process that begins.
+func (s *pending) begin(restarted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.effects.begin(restarted)
+}
+
 // listen makes deliver receive sigs from now on.
 func (s *pending) listen(sigs []os.Signal, deliver func(os.Signal)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.effect.deliver, s.effect.listens = deliver, slices.Clone(sigs)
-	s.effect.ignored = slices.DeleteFunc(s.effect.ignored, func(sig os.Signal) bool { return slices.Contains(sigs, sig) })
+	s.effects.listen(sigs, deliver)
 	s.listened = true
+	s.wake()
 }
 
 // quiesce ends listening: what has arrived still has its effect, and every
 // deliver has returned when quiesce does.
 func (s *pending) quiesce(ignore []os.Signal) {
 	s.mu.Lock()
-	before, arrived := s.effect, s.arrived
-	s.effect.deliver, s.arrived = nil, nil
-	s.effect.ignored = append(s.effect.ignored, ignore...)
+	before := s.effects
+	arrived := s.waiting &^ before.held
+	s.waiting &= before.held
+	s.effects.quiesce(ignore)
 	s.mu.Unlock()
-	for _, sig := range arrived {
-		switch {
-		case before.kills(sig):
-			s.kill(sig)
-		case before.delivers(sig):
+	for sig := arrived.next(); sig != 0; sig = arrived.next() {
+		arrived &^= setOf(sig)
+		switch how := before.of(sig); how {
+		case effectNone:
+		case effectDeliver:
 			before.deliver(sig)
+		case effectStop:
+			s.mu.Lock()
+			s.stop()
+			s.mu.Unlock()
+		default:
+			s.fatal(sig, how)
+			arrived = 0
 		}
 	}
 	s.mu.Lock()
@@ -197,25 +227,30 @@ func (s *pending) quiesce(ignore []os.Signal) {
 	}
 }
 
-// exec is what exec(2) does: handlers are gone, what was ignored stays so.
+// exec is what exec(2) does.
 func (s *pending) exec() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.effect.deliver, s.effect.listens = nil, nil
+	s.effects.exec()
 }
 
-// end is for a process that is no more. It returns the deliver that was in
-// force, or nil.
-func (s *pending) end() (deliver func(os.Signal)) {
+// end is for a process that is no more.
+func (s *pending) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
-	return s.effect.deliver
 }
 
-// stop tells a goroutine of a stopped process what to wait for, and how many
+// lastDeliver returns the deliver that was in force last, or nil.
+func (s *pending) lastDeliver() func(os.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.effects.deliver
+}
+
+// await tells a goroutine of a stopped process what to wait for, and how many
 // wait already; nil when the process is not stopped.
-func (s *pending) stop() (resumed <-chan struct{}, rank int) {
+func (s *pending) await() (resumed <-chan struct{}, rank int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.resumed == nil {

@@ -28,6 +28,7 @@ type Step struct {
 	Actions []Action
 
 	block int // of its lane
+	index int // of its place in the scenario
 }
 
 // Action is something that happens to the world. It returns at once.
@@ -51,15 +52,16 @@ type steps struct {
 	mu      sync.Mutex // held for instants only
 	waiting []Step     // for their events
 	pending int        // how many are certain to come
+	begun   []bool     // by their place
 }
 
 func newSteps(t *worldTime, tl *timeline.Timeline, all []Step) *steps {
 	s := &steps{
 		time: t, timeline: tl, record: tl.Source(0),
-		stop: make(chan struct{}), done: make(chan struct{}, 1),
+		stop: make(chan struct{}), done: make(chan struct{}, 1), begun: make([]bool, len(all)),
 	}
 	for i, step := range all {
-		step.block = t.stepBlock(i)
+		step.block, step.index = t.stepBlock(i), i
 		if step.After == nil {
 			s.timed = append(s.timed, step)
 		} else {
@@ -101,7 +103,7 @@ func order(timed []Step) {
 // drive does the timed steps, until the scenario is cut.
 func (s *steps) drive() {
 	for _, step := range s.timed {
-		wait := after(step.At.Truncate(quantum) + lane(step.block, laneStep) - s.time.exact())
+		wait := after(step.At.Truncate(s.time.quantum) + lane(step.block, laneStep) - s.time.exact())
 		select {
 		case <-wait.C:
 			done := make(chan struct{})
@@ -160,6 +162,9 @@ func (s *steps) do(step Step) {
 		default:
 		}
 	}()
+	s.mu.Lock()
+	s.begun[step.index] = true
+	s.mu.Unlock()
 	for _, a := range step.Actions {
 		name = a.Name
 		s.record.Add(timeline.Step, a.Name)
@@ -173,4 +178,16 @@ func (s *steps) allDone() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.pending == 0
+}
+
+// unfired returns the places of the steps that have not begun.
+func (s *steps) unfired() (places []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, begun := range s.begun {
+		if !begun {
+			places = append(places, i)
+		}
+	}
+	return places
 }

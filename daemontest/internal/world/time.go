@@ -6,20 +6,18 @@ import (
 	"time"
 )
 
-// quantum is the grain of the world's time: daemons see only whole quanta. The
-// nanoseconds within one are lanes: each process, and each step, wakes in lanes
-// of its own, so that what happens at one instant happens in an order that the
-// seed alone decides.
-const (
-	quantum    = time.Microsecond
-	laneWidth  = 20 // nanoseconds: the lanes of one process or step
-	laneBlocks = int(quantum) / laneWidth
-)
+// laneWidth is how many nanoseconds the lanes of one process or step take. A
+// quantum, the grain of the world's time, has lanes for all of them: each wakes
+// in lanes of its own, so that what happens at one instant happens in an order
+// that the seed alone decides.
+const laneWidth = 20
 
 // The lanes of a process, within its block.
 const (
 	laneSignal  = iota // signals are delivered
 	laneLoop           // the loop wakes, generations begin
+	laneSetup          // Setup begins
+	laneHook           // a hook begins
 	laneResumed        // what a stop has held up goes on
 	laneExecute        // an Execute that is not scripted begins
 	laneScript         // a scripted one ends
@@ -27,6 +25,8 @@ const (
 	laneMail           // the mail server answers
 	laneLock           // the lock store answers
 	laneHandler        // handlers of signals begin
+	laneClient         // what a host in the network has sent arrives
+	laneServer         // what it is sent arrives
 	laneTimers         // all other timers take turns at the lanes from here on
 	laneStep    = laneWidth - 1
 )
@@ -34,16 +34,24 @@ const (
 // worldTime is the time of a world: that of the bubble, in quanta and lanes.
 // It is safe for concurrent use.
 type worldTime struct {
-	start     time.Time    // of the bubble
+	start     time.Time // of the scenario
+	quantum   time.Duration
 	blocks    []int        // of lanes, in the seed's order
 	over      atomic.Int64 // when the scenario was over; 0 until then
-	abandoned atomic.Bool  // the scenario hangs: nothing has an effect any more
+	abandoned atomic.Bool  // the scenario was judged, or hangs: nothing has an effect any more
+
+	judged chan struct{} // closed when the scenario was judged
 }
 
-func newTime(seed uint64) *worldTime {
+// newTime returns the time of a world with so many processes and steps. Daemons
+// see whole quanta, which are microseconds, or several where that is too short.
+func newTime(seed uint64, actors int) *worldTime {
+	quantum := (time.Duration(actors*laneWidth)/time.Microsecond + 1) * time.Microsecond
 	return &worldTime{
-		start:  time.Now(),
-		blocks: rand.New(rand.NewPCG(seed, 0x5eed)).Perm(laneBlocks),
+		quantum: quantum,
+		start:   time.Now(),
+		judged:  make(chan struct{}),
+		blocks:  rand.New(rand.NewPCG(seed, 0x5eed)).Perm(int(quantum) / laneWidth),
 	}
 }
 
@@ -64,15 +72,15 @@ func (t *worldTime) now() time.Duration {
 	if over := t.over.Load(); over != 0 {
 		return time.Duration(over)
 	}
-	return t.exact().Truncate(quantum)
+	return t.exact().Truncate(t.quantum)
 }
 
 // until is how long it is until a lane comes, d from now; never no time at all.
 func (t *worldTime) until(block, sub int, d time.Duration) time.Duration {
 	now := t.exact()
-	at := (now.Truncate(quantum) + d).Truncate(quantum) + lane(block, sub)
+	at := (now.Truncate(t.quantum) + d).Truncate(t.quantum) + lane(block, sub)
 	if at <= now {
-		at += quantum
+		at += t.quantum
 	}
 	return at - now
 }
@@ -81,7 +89,7 @@ func (t *worldTime) until(block, sub int, d time.Duration) time.Duration {
 // counted from this quantum; 0 or less when that has passed.
 func (t *worldTime) within(block, sub int, d time.Duration) time.Duration {
 	now := t.exact()
-	return now.Truncate(quantum) + d + lane(block, sub) - now
+	return now.Truncate(t.quantum) + d + lane(block, sub) - now
 }
 
 // sleepUntilLane waits for the next time that a lane comes. What was woken by

@@ -2,12 +2,16 @@ package world
 
 import (
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/core/host"
+	"github.com/evertick/evertick/daemontest/internal/network"
 	"github.com/evertick/evertick/daemontest/internal/timeline"
+	"github.com/evertick/evertick/forker/reexec"
 	"github.com/evertick/evertick/lock"
 )
 
@@ -33,6 +37,11 @@ type Config struct {
 	// Prepare, where set, is called before anything happens.
 	Prepare func(w *World)
 
+	// Judge, where set, is called when the scenario is over, outside of the
+	// bubble, before what was killed or replaced is let go: its deferred
+	// functions have not run.
+	Judge func(w *World)
+
 	// OwnExecute says that some iterations are not scripted: they begin in a
 	// lane of their own.
 	OwnExecute bool
@@ -50,6 +59,10 @@ type Config struct {
 	// as hung. Zero or less means never.
 	Watchdog time.Duration
 
+	// Actors is how many processes and steps there may be; from the fiftieth on
+	// they share lanes where it is 0.
+	Actors int
+
 	// Seed chooses the order of what happens at one instant.
 	Seed uint64
 }
@@ -65,23 +78,52 @@ type World struct {
 	Machine  *Machine // of the scenario's command line
 	Mail     *MailServer
 	Locks    *LockStore
+	Network  *network.Network // nil for none
 
-	mu        sync.Mutex // held for instants only
-	processes []*Process
+	steps atomic.Pointer[steps]
+	cut   atomic.Bool // it did not end by itself
+
+	mu          sync.Mutex // held for instants only
+	processes   []*Process
+	generations []*Generation
+	notes       []string
+	refused     map[string]bool // addresses of real sockets
 }
 
-func newWorld(c Config) *World {
-	t := newTime(c.Seed)
+// newWorld returns a world whose files are in base: see temporary.
+func newWorld(c Config, base string) *World {
+	t := newTime(c.Seed, c.Actors)
+	m := newMachine("testhost", base, t, c.WallStart, c.Supervised)
 	w := &World{
 		config:   c,
 		time:     t,
 		edges:    timeline.NewEdges(len(core.Lifecycle())),
 		Timeline: timeline.New(t.now),
-		Machine:  newMachine("testhost", c.WallStart, c.Supervised),
+		Machine:  m,
 		Mail:     &MailServer{},
 	}
-	w.Locks = &LockStore{Memory: lock.NewMemory(newClock(t, &w.Machine.Wall, nil))}
+	w.Timeline.Plain = m.Files.Plain
+	w.Locks = newLockStore(m.Files, lock.NewMemory(newClock(t, &m.Wall, nil)), w)
 	return w
+}
+
+// Remove deletes the world's files.
+func (w *World) Remove() { w.Machine.Files.remove() }
+
+// Alive reports whether there is a process of that number.
+func (w *World) Alive(pid int) bool {
+	p := w.process(pid)
+	return p != nil && p.Alive()
+}
+
+// process returns the process of that number, which may have ended; nil for none.
+func (w *World) process(pid int) *Process {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := pid - FirstPID; n >= 0 && n < len(w.processes) {
+		return w.processes[n]
+	}
+	return nil
 }
 
 // Now returns the time since the scenario's start; that of its end when it is
@@ -90,6 +132,21 @@ func (w *World) Now() time.Duration { return w.time.now() }
 
 // Fail makes the scenario fail.
 func (w *World) Fail(format string, args ...any) { w.Timeline.Fail(fmt.Sprintf(format, args...)) }
+
+// note keeps what should be told of the play although it is no failure.
+func (w *World) note(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.notes = append(w.notes, text)
+}
+
+// Notes returns what should be told of the play although it is no failure. It
+// depends on real time, and is not the same in each play.
+func (w *World) Notes() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.notes)
+}
 
 // Taken returns the edges of the lifecycle that daemons took, each once, in the
 // table's order.
@@ -110,24 +167,63 @@ func (w *World) Processes() []*Process {
 	return append([]*Process(nil), w.processes...)
 }
 
-// Main returns the process that the scenario is about: the one that its command
-// line started, or the daemon that this one launched. When that has ended, it
-// is the next daemon that lives on, or lived longer: one that stood by, or was
-// started later.
-func (w *World) Main() *Process {
-	all := w.Processes()
-	p := all[0]
-	for next := p.child(); next != nil; next = p.child() {
-		p = next
+// Cut reports whether the scenario did not end by itself: what then killed its
+// processes is the world.
+func (w *World) Cut() bool { return w.cut.Load() || w.Timeline.Spins() }
+
+// Unfired returns the places of the steps that have not happened, counted from 0
+// in their written order.
+func (w *World) Unfired() []int {
+	if s := w.steps.Load(); s != nil {
+		return s.unfired()
 	}
-	for _, later := range all {
-		at, ended := p.end()
-		if !ended {
-			break
-		}
-		if until, gone := later.end(); later.pid > p.pid && later.IsDaemon() && (!gone || until > at) {
-			p = later
-		}
+	return nil
+}
+
+// Main returns the process that the scenario is about: the one that its command
+// line started or, where that has launched another one, that daemon.
+func (w *World) Main() *Process { return w.Processes()[0].Daemonized() }
+
+// Commands returns the processes whose command lines were typed: the first one,
+// and those that the scenario's steps started. Launched daemons and trials are
+// not among them.
+func (w *World) Commands() []*Process {
+	return slices.DeleteFunc(w.Processes(), func(p *Process) bool { return p.kind != reexec.Fresh })
+}
+
+// AnyAlive reports whether a process is left.
+func (w *World) AnyAlive() bool {
+	return slices.ContainsFunc(w.Processes(), (*Process).Alive)
+}
+
+// Alive reports whether the process has not ended.
+func (p *Process) Alive() bool {
+	_, ended := p.end()
+	return !ended
+}
+
+// EndedAt returns when the process has ended, since the scenario's start; 0
+// while it lives.
+func (p *Process) EndedAt() time.Duration {
+	at, _ := p.end()
+	return at
+}
+
+// Code returns the status that the process has ended with, as a shell tells it.
+func (p *Process) Code() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.code
+}
+
+// Daemonized returns the daemon that the process has launched, or itself where
+// it has launched none.
+func (p *Process) Daemonized() *Process {
+	for child := p.child(); child != nil; child = p.child() {
+		p = child
 	}
 	return p
 }
+
+// IsTrial reports whether the process only tries a program.
+func (p *Process) IsTrial() bool { return p.kind == reexec.Trial }

@@ -3,8 +3,9 @@
 //
 //	func TestMyListenerConforms(t *testing.T) {
 //		signalstest.Run(t, signalstest.Subject{
-//			New: func(*testing.T) (signals.Listener, func(os.Signal)) { return mine, raise },
-//			In:  synctest.Test,
+//			New:   func(*testing.T) (signals.Listener, func(os.Signal)) { return mine, raise },
+//			Start: func(*testing.T, bool) signalstest.Process { return process },
+//			In:    synctest.Test,
 //		})
 //	}
 package signalstest
@@ -29,6 +30,11 @@ type Subject struct {
 	// their way.
 	New func(t *testing.T) (listener signals.Listener, raise func(sig os.Signal))
 
+	// Start starts a Go program as a process of its own that ends with the
+	// test. It leads a session, as a detached daemon does, or only a process
+	// group, as what a shell starts.
+	Start func(t *testing.T, leadsSession bool) Process
+
 	// In runs each case, as synctest.Test does for a listener that belongs
 	// into a bubble. Nil runs it as it is.
 	In func(t *testing.T, test func(t *testing.T))
@@ -44,8 +50,17 @@ const (
 )
 
 // Run tests the subject, each promise of signals.Listener in a subtest of its
-// own.
+// own, and each effect that a signal has on a process.
 func Run(t *testing.T, s Subject) {
+	run := func(name string, test func(t *testing.T)) {
+		t.Run(name, func(t *testing.T) {
+			if s.In == nil {
+				test(t)
+				return
+			}
+			s.In(t, test)
+		})
+	}
 	for _, c := range []struct {
 		name string
 		test func(t *testing.T, p process)
@@ -56,17 +71,13 @@ func Run(t *testing.T, s Subject) {
 		{"what arrived before Quiesce is delivered, later nothing", quiesceDelivers},
 		{"Listen works again after Quiesce", listenAgain},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			test := func(t *testing.T) {
-				listener, raise := s.New(t)
-				c.test(t, process{listener, raise})
-			}
-			if s.In == nil {
-				test(t)
-				return
-			}
-			s.In(t, test)
+		run(c.name, func(t *testing.T) {
+			listener, raise := s.New(t)
+			c.test(t, process{listener, raise})
 		})
+	}
+	for _, c := range cases {
+		run(c.name, func(t *testing.T) { c.test(t, s.Start) })
 	}
 }
 

@@ -1,0 +1,81 @@
+package world
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/evertick/evertick/logfile"
+)
+
+// logFiles is the disk as a generation's log reaches it.
+type logFiles struct {
+	g     *Generation
+	files *Files
+}
+
+var _ logfile.Files = logFiles{}
+
+func (l logFiles) Append(path string) (logfile.File, error) {
+	if !l.g.alive() {
+		return nil, errGone
+	}
+	path = l.g.path(path)
+	if err := l.files.refusal(path); err != nil {
+		return nil, err
+	}
+	file, err := logfile.Disk().Append(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &logFile{file, l, path}
+	l.g.locked.opened(file)
+	if !l.g.alive() { // it was killed in between
+		_ = f.Close()
+		return nil, errGone
+	}
+	return f, nil
+}
+
+func (l logFiles) Check(path string) error {
+	path = l.g.path(path)
+	if err := l.files.refusal(path); err != nil {
+		return err
+	}
+	return logfile.Disk().Check(path)
+}
+
+// logFile is a file open for appending.
+type logFile struct {
+	logfile.File
+	in   logFiles
+	path string
+}
+
+func (l *logFile) Close() error {
+	l.in.g.locked.closed(l.File)
+	return l.File.Close()
+}
+
+func (l *logFile) Write(b []byte) (n int, err error) {
+	if !l.in.g.alive() {
+		return len(b), nil // without an effect
+	}
+	n, lack := l.in.files.grant(l.path, len(b))
+	if n > 0 {
+		n, err = l.File.Write(b[:n])
+		l.setTimes(l.in.files.wall())
+	}
+	if err == nil {
+		err = lack
+	}
+	return n, err
+}
+
+// setTimes gives the file the world's time.
+func (l *logFile) setTimes(wall time.Time) {
+	if file, ok := l.File.(interface{ Fd() uintptr }); ok {
+		now := unix.NsecToTimeval(wall.UnixNano())
+		_ = unix.Futimes(int(file.Fd()), []unix.Timeval{now, now})
+	}
+}

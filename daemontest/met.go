@@ -1,0 +1,46 @@
+package daemontest
+
+import (
+	"sync"
+
+	"github.com/evertick/evertick/daemontest/internal/world"
+	"github.com/evertick/evertick/lock"
+)
+
+// met is what has become of the things that a scenario names: what was never
+// met had no effect, and is a miss. It is safe for concurrent use.
+type met struct {
+	mu     sync.Mutex // held for instants only
+	rules  []bool     // of the script, by their place: whether an iteration was theirs
+	vain   []string   // actions that found nothing to act on
+	late   []lateAction
+	stolen []string // the URLs of locks that actions named
+	denied []string // the paths that actions made unusable
+}
+
+// lateAction is a change of the world that was made when no process was left.
+type lateAction struct {
+	what      string
+	processes int // that there had been
+}
+
+func newMet(rules int) *met { return &met{rules: make([]bool, rules)} }
+
+func (m *met) rule(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rules[n] = true
+}
+
+// lockName returns the name under which a daemon knows the lock of a URL: a
+// relative path in it is one from Dir.
+func lockName(url string) string {
+	l, err := lock.Parse(url)
+	if err != nil {
+		return url // of a scheme that only the daemon knows
+	}
+	if b, ok := l.(lock.Binder); ok {
+		l = b.Bind(world.Dir, nil)
+	}
+	return l.String()
+}
