@@ -9,11 +9,14 @@ BENCH   ?= .
 PKG     ?= ./...
 N       ?= 10
 LOAD    ?= 0
+MINUTES ?= 10
+LIVES   ?= 200
+SEED    ?= 1
 
 GOLANGCI := bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help test race cross generated generate lint fmt flaky bench cover
+.PHONY: help test race cross generated generate lint fmt flaky explore chaos bench cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +65,12 @@ fmt: $(GOLANGCI) ## format the code
 
 flaky: ## run all tests N times: make flaky N=20 LOAD=2 RACE=1 PKG=./core
 	@GO=$(GO) tools/flaky $(N) $(LOAD) -timeout $(TIMEOUT) $(PKG)
+
+explore: ## play random lives that nobody has played before: make explore MINUTES=60
+	$(GO) test -run 'TestSearch$$' -v -timeout 0 ./core -explore $(MINUTES)m
+
+chaos: ## real daemons among random faults: make chaos LIVES=1000 SEED=7
+	$(GO) test -run 'TestChaos$$' -timeout 0 ./examples/drill -chaos.lives $(LIVES) -chaos.seed $(SEED)
 
 bench: ## measure: make bench BENCH=Timer PKG=./clockwork
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)

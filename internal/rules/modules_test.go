@@ -20,7 +20,7 @@ var importers = map[string][]string{
 	"github.com/wneessen/go-mail":      {"mail/smtp"},
 	"go.uber.org/goleak":               {},
 	"golang.org/x/sys":                 {"clockwork", "core", "daemontest", "forker", "internal", "lock"},
-	"pgregory.net/rapid":               {},
+	"pgregory.net/rapid":               {"daemontest/explore"},
 }
 
 // indirect are the modules that those above bring along. Nobody imports them

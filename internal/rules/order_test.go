@@ -65,8 +65,12 @@ var orders = []order{
 			stacks.go causes.go watchdog.go world.go network.go sockets.go label.go life.go play.go`,
 	},
 	{
+		dir:   "daemontest/explore",
+		files: "doc.go life.go declare.go source.go draw.go cells.go notes.go check.go watch.go judge.go play.go search.go",
+	},
+	{
 		dir:   "daemontest",
-		files: "doc.go slog.go met.go world.go actions.go declare.go flags.go near.go script.go miss.go result.go steps.go want.go wanttext.go wantend.go golden.go network.go scenario.go unasked.go verdict.go run.go",
+		files: "doc.go slog.go met.go world.go actions.go declare.go flags.go near.go script.go miss.go result.go steps.go want.go wanttext.go wantend.go golden.go network.go scenario.go unasked.go verdict.go play.go run.go",
 	},
 }
 
