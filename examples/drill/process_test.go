@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evertick/evertick/core"
 )
 
 // These tests run real processes, with real signals and real files. What the
@@ -36,6 +38,9 @@ const (
 	// that it executes later, its trials and what it detaches inherit it.
 	asDrill = "DRILL_TEST_AS_DRILL"
 
+	// asStandby beside it makes that drill stand by while the lock is held.
+	asStandby = "DRILL_TEST_AS_STANDBY"
+
 	// siteVariable in the environment names the site that a process belongs
 	// to, so that it is found wherever it has gone.
 	siteVariable = "DRILL_TEST_SITE"
@@ -50,6 +55,9 @@ var programs struct {
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asDrill) != "" {
+		if os.Getenv(asStandby) != "" {
+			New(core.Standby()).Main()
+		}
 		main()
 		panic("main has returned")
 	}

@@ -104,9 +104,12 @@ func (s *site) requireEnd(code int) {
 	s.requireFree()
 }
 
+// requireFree waits for the lock to be free: a process that is being killed, such
+// as the trial of one that was, has no environment any more by which living would
+// find it, but for a moment still its files.
 func (s *site) requireFree() {
 	s.Helper()
-	require.True(s, s.lockFree(), "the lock is held")
+	s.eventually("the lock to be free", s.lockFree)
 }
 
 // lockFree tells whether nobody holds the lock, by taking it for an instant.
