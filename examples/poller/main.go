@@ -1,0 +1,92 @@
+// Command poller is a daemon to copy: it asks a JSON API for exchange rates
+// and keeps its latest answer in a file, which is whole at every instant.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/lock"
+	"github.com/evertick/evertick/logfile"
+)
+
+func main() { New().Main() }
+
+// New declares the daemon.
+func New(extra ...core.Option) *core.Daemon { return declare(http.DefaultTransport, extra...) }
+
+// declare is New on a network of the caller's choice, which a test has.
+func declare(network http.RoundTripper, extra ...core.Option) *core.Daemon {
+	p := poller{client: &http.Client{Transport: network, Timeout: 5 * time.Second}}
+	return core.New("poller", append([]core.Option{
+		core.Flags(p.flags),
+		core.Configure(p.options),
+		core.MaxConsecutiveFailures(10), // an API may be away for a while
+		core.Execute(p.poll),
+	}, extra...)...)
+}
+
+type poller struct {
+	client           *http.Client
+	every            time.Duration
+	url, file        string
+	lockURL, logPath string
+}
+
+func (p *poller) flags(app *kingpin.Application) {
+	app.Flag("every", "Interval.").Default("10s").DurationVar(&p.every)
+	app.Flag("url", "What to ask.").Default("https://rates.example.com/latest").StringVar(&p.url)
+	app.Flag("file", "Where the answer goes.").Default("rates.json").StringVar(&p.file)
+	app.Flag("lock", "Lock against a second instance: file:PATH or null:").
+		Default(core.RuntimePath("poller.lock")).StringVar(&p.lockURL)
+	app.Flag("log", "Log file.").Default(core.RuntimePath("poller.log")).StringVar(&p.logPath)
+}
+
+func (p *poller) options(*core.Daemon) ([]core.Option, error) {
+	single, err := lock.Parse(p.lockURL)
+	return []core.Option{
+		core.FromFlag("--every", core.Every(p.every)),
+		core.WithLock(single),
+		core.WithLog(logfile.Fixed(p.logPath)),
+	}, err
+}
+
+// maxAnswer is how many bytes an answer may have.
+const maxAnswer = 1 << 20
+
+// poll asks once. The answer goes into the file as it arrives, and counts when
+// all of it has, and is right.
+func (p *poller) poll(ctx context.Context, d *core.Daemon) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s", p.url, resp.Status)
+	}
+	var latest struct{ Rates map[string]float64 }
+	err = replace(d.Path(p.file), func(next io.Writer) error {
+		body, err := io.ReadAll(io.TeeReader(http.MaxBytesReader(nil, resp.Body, maxAnswer), next))
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(body, &latest)
+	})
+	if err != nil {
+		return fmt.Errorf("GET %s: %w", p.url, err)
+	}
+	d.Logf("%d rates", len(latest.Rates))
+	return nil
+}
