@@ -4,7 +4,7 @@
 # CI runs `make test` and `make lint` (.ci/run).
 
 GO      ?= go
-TIMEOUT ?= 4m
+TIMEOUT ?= 8m
 BENCH   ?= .
 PKG     ?= ./...
 N       ?= 10
