@@ -1,6 +1,7 @@
 package world
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -21,13 +22,14 @@ type Clock struct {
 
 	mu      sync.Mutex            // held for instants only
 	due     map[time.Duration]int // how many timers are due in a quantum
+	sweep   int                   // how many entries due has before those of the past are swept out
 	hasLoop bool                  // the loop's timer has been made
 }
 
 var _ clockwork.Clock = (*Clock)(nil)
 
 func newClock(t *worldTime, wall *WallClock, g *Generation) *Clock {
-	return &Clock{time: t, wall: wall, g: g, due: map[time.Duration]int{}}
+	return &Clock{time: t, wall: wall, g: g, due: map[time.Duration]int{}, sweep: manyTimers}
 }
 
 // Generation returns whose clock it is; nil for a machine's.
@@ -75,12 +77,9 @@ func (c *Clock) NewTimer(d time.Duration) clockwork.Timer {
 func (c *Clock) lane(now, due time.Duration) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.due) >= manyTimers {
-		for at := range c.due {
-			if at < now {
-				delete(c.due, at)
-			}
-		}
+	if len(c.due) >= c.sweep {
+		maps.DeleteFunc(c.due, func(at time.Duration, _ int) bool { return at < now })
+		c.sweep = manyTimers + 2*len(c.due)
 	}
 	for c.due[due] == laneStep-laneTimers {
 		due += c.time.quantum
@@ -100,7 +99,12 @@ type laneTimer struct {
 func (t *laneTimer) C() <-chan time.Time { return t.timer.C }
 
 // Stop leaves no stale value, as the time package promises.
-func (t *laneTimer) Stop() bool { return t.timer.Stop() }
+func (t *laneTimer) Stop() bool {
+	if t.clock.g != nil && !t.loop {
+		t.clock.g.timers.remove(t.timer)
+	}
+	return t.timer.Stop()
+}
 
 // Reset leaves no stale value either.
 func (t *laneTimer) Reset(d time.Duration) bool {

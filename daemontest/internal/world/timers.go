@@ -6,16 +6,18 @@ import (
 	"time"
 )
 
-// manyTimers is how many entries Clock.due has before the past is swept out.
+// manyTimers is how many entries a list of timers has before the past is swept
+// out of it for the first time.
 const manyTimers = 256
 
 // timers are those of a generation that may still fire. When it ends, they do
 // not any more before the scenario is judged, so that nothing goes on that only
 // waited for time.
 type timers struct {
-	mu   sync.Mutex // held for instants only
-	over bool
-	due  map[*time.Timer]time.Duration
+	mu    sync.Mutex // held for instants only
+	over  bool
+	due   map[*time.Timer]time.Duration
+	sweep int // how many there are before those that have fired are swept out
 }
 
 func (s *timers) add(t *time.Timer, now, due time.Duration) {
@@ -25,12 +27,19 @@ func (s *timers) add(t *time.Timer, now, due time.Duration) {
 		t.Stop()
 	}
 	if s.due == nil {
-		s.due = map[*time.Timer]time.Duration{}
+		s.due, s.sweep = map[*time.Timer]time.Duration{}, manyTimers
 	}
-	if len(s.due) >= manyTimers && !s.over {
+	if len(s.due) >= s.sweep && !s.over {
 		maps.DeleteFunc(s.due, func(_ *time.Timer, due time.Duration) bool { return due < now })
+		s.sweep = manyTimers + 2*len(s.due)
 	}
 	s.due[t] = due
+}
+
+func (s *timers) remove(t *time.Timer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.due, t)
 }
 
 func (s *timers) end() {
