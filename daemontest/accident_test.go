@@ -122,7 +122,7 @@ func TestMaybeOptsOut(t *testing.T) {
 		},
 		Want: Want{Exit(0)},
 	})
-	// A change after the end that a later process can notice is none in vain.
+	// A change after the end that a later process can notice counts as met.
 	Run(t, poller, Scenario{
 		Steps: Steps{stopAt(time.Second), At(2*time.Second, Memory(1<<20)), At(3*time.Second, Command("-H"))}, Want: Want{Exit(0)},
 	})

@@ -176,7 +176,7 @@ func (d drawer) instant(l *Life, last time.Duration) time.Duration {
 	default:
 		at = time.Duration(d.number(0, 40_000, "milliseconds")) * time.Millisecond
 	}
-	at += pick(d, "aside", 0, 0, 500*time.Millisecond, time.Millisecond, -time.Millisecond, 20*time.Millisecond)
+	at += pick(d, "offset", 0, 0, 500*time.Millisecond, time.Millisecond, -time.Millisecond, 20*time.Millisecond)
 	return min(max(at, 0), mostSteps)
 }
 

@@ -126,7 +126,7 @@ func (s *LockStore) Steal(url string, thief lock.Owner) error {
 	return nil
 }
 
-// Free ends the hold of whoever has the lock of that URL. A lock file whose
+// Free ends the hold of the owner of the lock of that URL. A lock file whose
 // holder lives on is deleted instead.
 func (s *LockStore) Free(url string) error {
 	path, ok := s.file(url)
