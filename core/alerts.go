@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/evertick/evertick/clockwork"
@@ -39,6 +40,8 @@ type alertQueue struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	start  sync.Once
+
+	pendingLogged atomic.Bool
 }
 
 func newAlertQueue(clock clockwork.Clock, sender mail.Sender, logf func(format string, args ...any)) *alertQueue {
@@ -141,9 +144,10 @@ func (q *alertQueue) flush(ctx context.Context) {
 }
 
 // logPending logs how many mails are not known to be delivered, if any, for an
-// end that does not wait for them.
+// end that does not wait for them. A flush that such an end cuts short does not
+// log them once more.
 func (q *alertQueue) logPending() {
-	if n := len(q.pending()); n > 0 {
+	if n := len(q.pending()); n > 0 && !q.pendingLogged.Swap(true) {
 		q.logf("Error: %d alert mails were not delivered before the end", n)
 	}
 }
