@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/daemontest/internal/timeline"
 )
 
 // A lock is named as the daemon itself names it: a relative path is one from the
@@ -30,6 +31,12 @@ func TestLocksAreNamedAsTheDaemonNamesThem(t *testing.T) {
 		Steps: Steps{At(time.Second, Command("-p b.pid")), At(2*time.Second, StealLock("hb.lock")), stopAt(3 * time.Second)},
 		Want:  Want{Exit(0), ExitOf("-p b.pid", 0), LockReleased()},
 	})
+}
+
+// One that only prints is no daemon, but a scenario must have asked for that.
+func TestADaemonThatOnlyPrintsIsAskedFor(t *testing.T) {
+	_, verdict := examine(t, poller, Scenario{Args: "-H"})
+	says(t, verdict, "want a daemon that becomes ready, got exit status 0: the daemon, PID 100, ended at 0s, and never ran as a daemon. Where that is meant, want Exit(0).")
 }
 
 // Programs that only print, or only send a signal, are no daemons: nothing has
@@ -151,6 +158,23 @@ func TestAFailureListsTheStepsThatHaveNotHappened(t *testing.T) {
 	says(t, verdict, "had not ended after 2s", "steps that have not happened:\n  at 1m0s: SIGTERM\n")
 	if strings.Contains(verdict, "Killed()") {
 		t.Errorf("the end by the harness is told as one of the scenario:\n%s", verdict)
+	}
+}
+
+// A line of another process is not this one's.
+func TestALineIsItsWritersOwn(t *testing.T) {
+	e := timeline.Entry{PID: 100, Text: "a \"beat\"\nand more"}
+	for content, want := range map[string]bool{
+		"[2026-01-01 00:00:00] 100 a \"beat\"\n[2026-01-01 00:00:00] 100 and more\n":            true,
+		"[2026-01-01 00:00:00] 1100 a \"beat\"\n":                                               false,
+		"[2026-01-01 00:00:00] 101 a \"beat\"\n[2026-01-01 00:00:00] 100 something else\n":      false,
+		`{"time":"2026-01-01T00:00:00Z","level":"INFO","msg":"a \"beat\"\nand more","pid":100}`: true,
+		`{"time":"2026-01-01T00:00:00Z","level":"INFO","msg":"a \"beat\"\nand more","pid":101}`: false,
+		"": false,
+	} {
+		if got := hasLine(content, e); got != want {
+			t.Errorf("hasLine(%q) = %t", content, got)
+		}
 	}
 }
 
@@ -296,6 +320,18 @@ func TestStepsThatNobodyMeetsAreMisses(t *testing.T) {
 		{At(5*time.Second, StealLock("hb.lock")), "a step came when every process had ended, at 5s: lock hb.lock is somebody else's"},
 		{At(5*time.Second, FreeLock("hb.lock")), "a step came when every process had ended, at 5s: lock hb.lock is free"},
 		{At(5*time.Second, HostResets("h")), "a step came when every process had ended, at 5s: host h resets"},
+		{At(time.Second, HostRefuses("h", true)), "a step changed nothing that a daemon met afterwards, at 1s: host h refuses: true"},
+		{At(time.Second, HostResets("h")), "a step changed nothing that a daemon met afterwards, at 1s: host h resets"},
+		{At(time.Second, MailDown(os.ErrDeadlineExceeded)), "a step changed nothing that a daemon met afterwards, at 1s: mail server: i/o timeout"},
+		{At(time.Second, MailTakes(time.Second)), "a step changed nothing that a daemon met afterwards, at 1s: mail server takes 1s"},
+		{At(2*time.Second, LockOutage(os.ErrDeadlineExceeded), LockOutage(nil)), "a step changed nothing that a daemon met afterwards, at 2s: lock store: i/o timeout"},
+		{At(2*time.Second, LockTakes(time.Second), LockTakes(0)), "a step changed nothing that a daemon met afterwards, at 2s: lock store takes 1s"},
+		{At(time.Second, BreakBinary(os.ErrPermission)), "a step changed nothing that a daemon met afterwards, at 1s: binary: permission denied"},
+		{At(time.Second, HangBinary()), "a step changed nothing that a daemon met afterwards, at 1s: binary hangs"},
+		{At(time.Second, LoseBinary()), "a step changed nothing that a daemon met afterwards, at 1s: binary is gone"},
+		{At(time.Second, DiskFull(true), DiskFull(false)), "a step changed nothing that a daemon met afterwards, at 1s: disk full: true"},
+		{At(time.Second, DiskReadOnly(true), DiskReadOnly(false)), "a step changed nothing that a daemon met afterwards, at 1s: disk read-only: true"},
+		{At(time.Second, StdoutBlocks(true), StdoutBlocks(false)), "a step changed nothing that a daemon met afterwards, at 1s: stdout blocks: true"},
 		{At(time.Second, Signal(syscall.Signal(70))), "step: signal 70: invalid argument"},
 	} {
 		scenario := Scenario{Args: "-p hb.pid", Network: &network, Steps: Steps{c.step, stopAt(2 * time.Second)}, Want: Want{Exit(0)}}

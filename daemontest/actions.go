@@ -25,6 +25,10 @@ type Action struct {
 	condition bool
 
 	spawns bool // it starts a process
+
+	// met counts how often what the action changes was met; nil where nothing
+	// need be, as for the end of a fault.
+	met func(w *World) int64
 }
 
 // Do is an action of your own; name stands in the timeline.
@@ -35,14 +39,31 @@ func condition(name string, do func(w *World)) Action {
 	return Action{name: name, do: do, condition: true}
 }
 
+// fault is a condition that something is wrong, which a daemon must meet.
+func fault(wrong bool, met func(w *World) int64, name string, do func(w *World)) Action {
+	a := condition(name, do)
+	if wrong {
+		a.met = met
+	}
+	return a
+}
+
+// These count how often what is wrong was met.
+func (w *World) metMail() int64    { return w.sim.Mail.Met() }
+func (w *World) metLock() int64    { return w.sim.Locks.Met() }
+func (w *World) metDisk() int64    { return w.sim.Machine.Files.Met() }
+func (w *World) metStdout() int64  { return w.sim.Machine.Stdout.Met() }
+func (w *World) metProgram() int64 { return w.sim.Machine.Program.Met() }
+
 // Do does an action at once, for actions that consist of several.
 func (w *World) Do(a Action) {
-	if a.condition && !w.maybe && !w.sim.AnyAlive() {
-		w.met.mu.Lock()
-		w.met.late = append(w.met.late, lateAction{
-			fmt.Sprintf("at %s: %s", w.Now().Round(time.Millisecond), a.name), len(w.sim.Processes()),
-		})
-		w.met.mu.Unlock()
+	what := fmt.Sprintf("at %s: %s", w.Now().Round(time.Millisecond), a.name)
+	switch {
+	case w.maybe:
+	case a.condition && !w.sim.AnyAlive():
+		w.met.notInTime(what, len(w.sim.Processes()))
+	case a.met != nil:
+		w.met.expect(what, func() int64 { return a.met(w) })
 	}
 	a.do(w)
 }
@@ -94,7 +115,7 @@ func StepWallClock(d time.Duration) Action {
 
 // DiskFull lets writes fail for want of space, or work again.
 func DiskFull(full bool) Action {
-	return condition(fmt.Sprintf("disk full: %t", full), func(w *World) {
+	return fault(full, (*World).metDisk, fmt.Sprintf("disk full: %t", full), func(w *World) {
 		room := int64(-1)
 		if full {
 			room = 0
@@ -137,12 +158,12 @@ func OverwriteFile(path, content string) Action {
 // DiskRoom leaves room for so many more bytes of log and PID files; what is
 // written beyond them is cut off. A negative number ends that.
 func DiskRoom(bytes int64) Action {
-	return condition(fmt.Sprintf("disk room: %d bytes", bytes), func(w *World) { w.sim.Machine.Files.SetRoom(bytes) })
+	return fault(bytes >= 0, (*World).metDisk, fmt.Sprintf("disk room: %d bytes", bytes), func(w *World) { w.sim.Machine.Files.SetRoom(bytes) })
 }
 
 // DiskReadOnly lets whatever would change a log or PID file fail, or work again.
 func DiskReadOnly(readOnly bool) Action {
-	return condition(fmt.Sprintf("disk read-only: %t", readOnly), func(w *World) { w.sim.Machine.Files.SetReadOnly(readOnly) })
+	return fault(readOnly, (*World).metDisk, fmt.Sprintf("disk read-only: %t", readOnly), func(w *World) { w.sim.Machine.Files.SetReadOnly(readOnly) })
 }
 
 // DenyFile makes a path unusable for log, PID and lock files, with the given
@@ -161,13 +182,13 @@ func DenyFile(path string, err error) Action {
 // StdoutBlocks lets standard output take nothing more, as a pipe does that
 // nobody reads, or go on.
 func StdoutBlocks(blocks bool) Action {
-	return condition(fmt.Sprintf("stdout blocks: %t", blocks), func(w *World) { w.sim.Machine.Stdout.SetBlocked(blocks) })
+	return fault(blocks, (*World).metStdout, fmt.Sprintf("stdout blocks: %t", blocks), func(w *World) { w.sim.Machine.Stdout.SetBlocked(blocks) })
 }
 
 // StdoutBreaks lets writes to standard output fail, as to a pipe whose reader is
 // gone.
 func StdoutBreaks() Action {
-	return condition("stdout breaks", func(w *World) { w.sim.Machine.Stdout.SetFault(syscall.EPIPE) })
+	return fault(true, (*World).metStdout, "stdout breaks", func(w *World) { w.sim.Machine.Stdout.SetFault(syscall.EPIPE) })
 }
 
 // Suspend puts the machine to sleep for d: its wall clock and boot time go on,
@@ -185,22 +206,22 @@ func (w *World) try(err error) {
 
 // MailDown lets the mail server refuse everything with err; nil ends that.
 func MailDown(err error) Action {
-	return condition(fmt.Sprintf("mail server: %v", err), func(w *World) { w.sim.Mail.SetDown(err) })
+	return fault(err != nil, (*World).metMail, fmt.Sprintf("mail server: %v", err), func(w *World) { w.sim.Mail.SetDown(err) })
 }
 
 // MailTakes lets the mail server take d for each mail.
 func MailTakes(d time.Duration) Action {
-	return condition(fmt.Sprintf("mail server takes %s", d), func(w *World) { w.sim.Mail.SetTakes(d) })
+	return fault(d > 0, (*World).metMail, fmt.Sprintf("mail server takes %s", d), func(w *World) { w.sim.Mail.SetTakes(d) })
 }
 
 // LockOutage lets every operation on a lock fail with err; nil ends that.
 func LockOutage(err error) Action {
-	return condition(fmt.Sprintf("lock store: %v", err), func(w *World) { w.sim.Locks.SetOutage(err) })
+	return fault(err != nil, (*World).metLock, fmt.Sprintf("lock store: %v", err), func(w *World) { w.sim.Locks.SetOutage(err) })
 }
 
 // LockTakes lets every operation on a lock take d.
 func LockTakes(d time.Duration) Action {
-	return condition(fmt.Sprintf("lock store takes %s", d), func(w *World) { w.sim.Locks.SetTakes(d) })
+	return fault(d > 0, (*World).metLock, fmt.Sprintf("lock store takes %s", d), func(w *World) { w.sim.Locks.SetTakes(d) })
 }
 
 // FreeLock makes the store forget who holds the lock of that URL: its holder
@@ -238,17 +259,17 @@ func defaultWallStart() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, tim
 
 // BreakBinary lets the trial of the next binary fail with err; nil mends it.
 func BreakBinary(err error) Action {
-	return condition(fmt.Sprintf("binary: %v", err), func(w *World) { w.sim.Machine.Program.Break(err) })
+	return fault(err != nil, (*World).metProgram, fmt.Sprintf("binary: %v", err), func(w *World) { w.sim.Machine.Program.Break(err) })
 }
 
 // HangBinary lets the trial of the next binary hang.
 func HangBinary() Action {
-	return condition("binary hangs", func(w *World) { w.sim.Machine.Program.Hang() })
+	return fault(true, (*World).metProgram, "binary hangs", func(w *World) { w.sim.Machine.Program.Hang() })
 }
 
 // LoseBinary lets the binary vanish between its trial and exec.
 func LoseBinary() Action {
-	return condition("binary is gone", func(w *World) { w.sim.Machine.Program.Lose() })
+	return fault(true, (*World).metProgram, "binary is gone", func(w *World) { w.sim.Machine.Program.Lose() })
 }
 
 // Memory sets the resident memory of every process.

@@ -16,6 +16,14 @@ type met struct {
 	late   []lateAction
 	stolen []string // the URLs of locks that actions named
 	denied []string // the paths that actions made unusable
+	faults []expectedFault
+}
+
+// expectedFault is something wrong with the world that a daemon must meet.
+type expectedFault struct {
+	what   string
+	count  func() int64 // how often it was met
+	before int64
 }
 
 // lateAction is a change of the world that was made when no process was left.
@@ -30,6 +38,23 @@ func (m *met) rule(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.rules[n] = true
+}
+
+// notInTime notes a change of the world that no process is left to find, unless
+// another one than so many begins.
+func (m *met) notInTime(what string, processes int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.late = append(m.late, lateAction{what, processes})
+}
+
+// expect notes that something is wrong from now on; count tells how often it was
+// met.
+func (m *met) expect(what string, count func() int64) {
+	before := count()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.faults = append(m.faults, expectedFault{what, count, before})
 }
 
 // lockName returns the name under which a daemon knows the lock of a URL: a

@@ -135,41 +135,57 @@ func (n *Network) end(w *world.World) {
 // way d longer, from now on: its answers, and the greeting of other protocols.
 // To connect takes no longer.
 func HostTakes(host string, d time.Duration) Action {
-	return fault(host, fmt.Sprintf("takes %s", d), func(f *network.Faults) { f.Takes = d })
+	return hostFault(d > 0, host, fmt.Sprintf("takes %s", d), func(f *network.Faults) { f.Takes = d })
 }
 
 // HostBandwidth lets so many bytes a second arrive from a host, on each
 // connection. Zero means no limit.
 func HostBandwidth(host string, bytesPerSecond int) Action {
-	return fault(host, fmt.Sprintf("sends %d bytes a second", bytesPerSecond), func(f *network.Faults) { f.Bandwidth = bytesPerSecond })
+	return hostFault(bytesPerSecond > 0, host, fmt.Sprintf("sends %d bytes a second", bytesPerSecond), func(f *network.Faults) { f.Bandwidth = bytesPerSecond })
 }
 
 // HostUnknown lets the name of a host not resolve, or resolve again. Connections
 // that are open stay so, and are used: see HostResets.
 func HostUnknown(host string, unknown bool) Action {
-	return fault(host, fmt.Sprintf("unknown: %t", unknown), func(f *network.Faults) { f.Unknown = unknown })
+	return hostFault(unknown, host, fmt.Sprintf("unknown: %t", unknown), func(f *network.Faults) { f.Unknown = unknown })
 }
 
 // HostRefuses lets a host refuse connections, or accept them again. Those that
 // are open are reset, as when the server there has ended.
 func HostRefuses(host string, refuses bool) Action {
-	return fault(host, fmt.Sprintf("refuses: %t", refuses), func(f *network.Faults) { f.Refuses = refuses })
+	return hostFault(refuses, host, fmt.Sprintf("refuses: %t", refuses), func(f *network.Faults) { f.Refuses = refuses })
 }
 
 // HostHangs lets a host accept connections and do nothing else, or go on. What
 // was sent to it meanwhile, and by it, then arrives.
 func HostHangs(host string, hangs bool) Action {
-	return fault(host, fmt.Sprintf("hangs: %t", hangs), func(f *network.Faults) { f.Hangs = hangs })
+	return hostFault(hangs, host, fmt.Sprintf("hangs: %t", hangs), func(f *network.Faults) { f.Hangs = hangs })
 }
 
 // HostResets resets all connections to a host, at both ends. An HTTP client tries
 // a GET again by itself where the connection was one that it had kept alive.
 func HostResets(host string) Action {
-	return hostAction(host, "resets", func(n *network.Network) error { return n.Reset(host) })
+	a := hostAction(host, "resets", func(n *network.Network) error { return n.Reset(host) })
+	a.met = metHost(host)
+	return a
 }
 
-func fault(host, what string, change func(*network.Faults)) Action {
-	return hostAction(host, what, func(n *network.Network) error { return n.Fault(host, change) })
+func hostFault(wrong bool, host, what string, change func(*network.Faults)) Action {
+	a := hostAction(host, what, func(n *network.Network) error { return n.Fault(host, change) })
+	if wrong {
+		a.met = metHost(host)
+	}
+	return a
+}
+
+// metHost counts how often what is wrong with a host could be met.
+func metHost(host string) func(w *World) int64 {
+	return func(w *World) int64 {
+		if w.sim.Network == nil {
+			return 0
+		}
+		return w.sim.Network.Met(host)
+	}
 }
 
 func hostAction(host, what string, do func(n *network.Network) error) Action {

@@ -1,6 +1,8 @@
 package daemontest
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,14 +76,26 @@ func (r *Result) timeline() *timeline.Timeline {
 
 // written reports whether a message that had reached nobody when it was logged
 // has come to its file later, or to the standard output of a launcher.
-func (r *Result) written(path, text string) bool {
-	line, _, _ := strings.Cut(text, "\n")
+func (r *Result) written(path string, e timeline.Entry) bool {
 	if path != "" {
-		if content, _ := r.world.File(path); strings.Contains(content, line) {
+		if content, _ := r.world.File(path); hasLine(content, e) {
 			return true
 		}
 	}
-	return strings.Contains(r.world.Stdout(), line) || strings.Contains(r.world.Stderr(), line)
+	return hasLine(r.world.Stdout(), e) || hasLine(r.world.Stderr(), e)
+}
+
+// hasLine reports whether the process of a message has written its first line.
+func hasLine(content string, e timeline.Entry) bool {
+	text, _, _ := strings.Cut(e.Text, "\n")
+	plain := fmt.Sprintf("] %d %s", e.PID, text)
+	pid, msg := fmt.Sprintf(`"pid":%d`, e.PID), `"msg":`+strings.TrimSuffix(strconv.Quote(text), `"`)
+	for line := range strings.Lines(content) {
+		if strings.Contains(line, plain) || strings.Contains(line, pid) && strings.Contains(line, msg) {
+			return true
+		}
+	}
+	return false
 }
 
 // Timeline returns what happened, line by line.

@@ -41,8 +41,10 @@ func (r *Result) unaskedEnds() (atStart, later []miss) {
 			if d := p.Daemonized(); d != p && !ready[d.PID()] && (d == r.world.sim.Main() || !d.ExitedWith(0)) {
 				continue // its daemon tells
 			}
-		case p != r.world.sim.Main() || !p.IsDaemon() || ready[p.PID()] || r.asked.neverReady:
+		case p != r.world.sim.Main() || ready[p.PID()] || r.asked.neverReady:
 			continue
+		case !p.IsDaemon() && r.asked.ends[p]:
+			continue // one that only prints, or asks another: its end was spoken of
 		}
 		m := r.unaskedEnd(p, from, ready[p.PID()])
 		if ready[p.PID()] {
@@ -59,8 +61,10 @@ func (r *Result) unaskedEnd(p, launcher *world.Process, ready bool) miss {
 	own := p == r.world.sim.Main()
 	who, cure := fmt.Sprintf("%q, PID %d,", strings.Join(p.Args(), " "), p.PID()), ""
 	switch {
-	case own && p.ExitedWith(0):
+	case own && p.ExitedWith(0) && p.IsDaemon():
 		cure = "NeverReady()"
+	case own && p.ExitedWith(0):
+		cure = "Exit(0)"
 	case own && p.Killed():
 		cure = "Killed()"
 	case own:
@@ -127,7 +131,13 @@ func (r *Result) unmet(s Scenario) (all []miss) {
 	m.mu.Lock()
 	vain, late, stolen := slices.Clone(m.vain), slices.Clone(m.late), slices.Clone(m.stolen)
 	denied := slices.AppendSeq(slices.Clone(m.denied), maps.Keys(s.Deny))
+	faults := slices.Clone(m.faults)
 	m.mu.Unlock()
+	for _, f := range faults {
+		if f.count() == f.before {
+			add("a step changed nothing that a daemon met afterwards, %s", f.what)
+		}
+	}
 	for _, what := range vain {
 		add("a step found nothing to act on, %s", what)
 	}

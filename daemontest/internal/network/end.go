@@ -209,6 +209,7 @@ func (e *end) hangUp() {
 // cut lets a reset arrive at the end, in place of all that is on its way.
 func (e *end) cut() {
 	if !e.closed {
+		e.in.faults.met++
 		e.in.reset()
 	}
 }

@@ -27,6 +27,19 @@ func (n *Network) Fault(name string, change func(*Faults)) error {
 	return nil
 }
 
+// Met returns how often a host was asked for, or something was sent on a
+// connection to it: as often could what is wrong with it be met. It is 0 where
+// there is no host of that name.
+func (n *Network) Met(name string) int64 {
+	h := n.named(name)
+	if h == nil {
+		return 0
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return h.faults.met
+}
+
 // Reset resets all connections of a host. It is an error that there is no host
 // of that name.
 func (n *Network) Reset(name string) error {

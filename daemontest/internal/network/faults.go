@@ -30,4 +30,6 @@ type Faults struct {
 	// Hangs says that the host accepts connections, and nothing else: it
 	// neither reads nor sends.
 	Hangs bool
+
+	met int64 // how often the host was asked for, or sent something
 }

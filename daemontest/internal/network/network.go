@@ -157,6 +157,7 @@ func (n *Network) find(name, port string) (*host, Faults) {
 		if h := n.named(wanted); h != nil {
 			n.mu.Lock()
 			defer n.mu.Unlock()
+			h.faults.met++
 			return h, h.faults
 		}
 	}

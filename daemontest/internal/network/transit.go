@@ -33,6 +33,7 @@ type transit struct {
 
 // send lets s arrive when its time has come, after all that was sent before.
 func (t *transit) send(s segment) {
+	t.faults.met++
 	takes := messageTakes
 	if t.towards == Client {
 		takes += t.faults.Takes
@@ -77,7 +78,13 @@ func (t *transit) schedule() {
 
 // held reports whether the host's hanging holds up what would arrive next. A
 // reset is not of the host's making.
-func (t *transit) held() bool { return t.faults.Hangs && !t.coming[0].reset }
+func (t *transit) held() bool {
+	if !t.faults.Hangs || t.coming[0].reset {
+		return false
+	}
+	t.faults.met++
+	return true
+}
 
 // limited reports whether bytes arrive one by one.
 func (t *transit) limited() bool { return t.faults.Bandwidth > 0 && t.towards == Client }

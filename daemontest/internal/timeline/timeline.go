@@ -135,12 +135,12 @@ func (t *Timeline) print(e Entry) {
 // Settle asks written about each log message that had reached nobody when it
 // was logged, and no longer counts as lost those for which it is true. path is
 // the log file that the message was held for; empty for none.
-func (t *Timeline) Settle(written func(path, text string) bool) {
+func (t *Timeline) Settle(written func(path string, e Entry) bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, l := range t.lost {
 		e := t.entries.get(l.index)
-		e.Lost = !written(l.path, e.Text)
+		e.Lost = !written(l.path, e)
 		t.entries.set(l.index, e)
 	}
 	t.lost = nil

@@ -189,7 +189,7 @@ func TestLostMessagesAreMarked(t *testing.T) {
 	s.Log("heard")
 	s.LogLost("held", "/var/log/x")
 	s.LogLost("gone", "")
-	tl.Settle(func(path, text string) bool { return path == "/var/log/x" && text == "held" })
+	tl.Settle(func(path string, e Entry) bool { return path == "/var/log/x" && e.Text == "held" })
 	want := "  00:00.000  log: heard\n  00:00.000  log: held\n  00:00.000  log (reached nobody): gone\n"
 	if got := words(tl); got != want {
 		t.Errorf("the timeline is\n%s\nwant\n%s", got, want)

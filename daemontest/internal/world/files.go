@@ -29,6 +29,7 @@ type Files struct {
 	asked  map[string]bool // denied paths that somebody has met
 	room   int64           // bytes; negative: enough
 	fault  error           // of whatever would change the disk
+	met    Met
 	names  map[string]bool // daemons that are installed
 }
 
@@ -187,6 +188,9 @@ func (f *Files) Asked(name string) bool {
 	return f.asked[f.real(name)]
 }
 
+// Met returns how often a full or read-only disk was met.
+func (f *Files) Met() int64 { return f.met.Load() }
+
 // SetRoom lets writes of log and PID files fail for want of space when they
 // have written so many more bytes; a negative number ends that.
 func (f *Files) SetRoom(bytes int64) {
@@ -215,6 +219,7 @@ func (f *Files) refusal(path string) error {
 		return err
 	}
 	if f.fault != nil {
+		f.met.note(true)
 		return &os.PathError{Op: "open", Path: path, Err: f.fault}
 	}
 	return nil
@@ -235,6 +240,7 @@ func (f *Files) grant(path string, n int) (granted int, err error) {
 		f.room -= int64(n)
 	}
 	if err != nil {
+		f.met.note(true)
 		err = &os.PathError{Op: "write", Path: path, Err: err}
 	}
 	return n, err

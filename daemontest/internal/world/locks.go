@@ -30,6 +30,7 @@ type LockStore struct {
 	outside map[string]lock.Lease // lock files that no process of the world holds
 	used    map[string]bool       // whether a daemon got it, by the locks that one has asked for
 	kept    []string
+	met     Met
 }
 
 func newLockStore(files *Files, memory *lock.Memory, among lock.Processes) *LockStore {
@@ -179,10 +180,14 @@ func (s *LockStore) end(host string, pid int, killed bool) {
 // networkTakes is how long an operation on a lock in a network takes at least.
 const networkTakes = 10 * time.Microsecond
 
+// Met returns how often what is wrong with the store was met.
+func (s *LockStore) Met() int64 { return s.met.Load() }
+
 // takesNow is how long an operation takes at present.
 func (s *LockStore) takesNow(network bool) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.met.note(s.takes > 0)
 	if network {
 		return max(s.takes, networkTakes)
 	}
@@ -193,6 +198,7 @@ func (s *LockStore) takesNow(network bool) time.Duration {
 func (s *LockStore) outageNow() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.met.note(s.outage != nil)
 	return s.outage
 }
 

@@ -19,6 +19,7 @@ type MailServer struct {
 	mails []mail.Message
 	down  error
 	takes time.Duration
+	met   Met
 }
 
 // Mails returns the mails that the server has taken so far.
@@ -42,10 +43,14 @@ func (s *MailServer) SetTakes(d time.Duration) {
 	s.takes = d
 }
 
+// Met returns how often what is wrong with the server was met.
+func (s *MailServer) Met() int64 { return s.met.Load() }
+
 // takesNow is how long a mail takes at present.
 func (s *MailServer) takesNow() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.met.note(s.takes > 0)
 	return s.takes
 }
 
@@ -57,6 +62,7 @@ func (s *MailServer) take(m mail.Message) (taken bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.down != nil {
+		s.met.note(true)
 		return false, s.down
 	}
 	var refused []mail.Refusal

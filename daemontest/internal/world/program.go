@@ -9,6 +9,7 @@ import (
 type Program struct {
 	mu    sync.Mutex // held for instants only
 	state programState
+	met   Met
 }
 
 type programState struct {
@@ -32,8 +33,21 @@ func (p *Program) set(s programState) {
 	p.state = s
 }
 
-func (p *Program) now() programState {
+// tried returns what a trial finds.
+func (p *Program) tried() programState {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.met.note(p.state.broken != nil || p.state.hangs)
 	return p.state
 }
+
+// executable reports whether exec finds the file.
+func (p *Program) executable() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.met.note(p.state.gone)
+	return !p.state.gone
+}
+
+// Met returns how often what is wrong with the program was met.
+func (p *Program) Met() int64 { return p.met.Load() }

@@ -54,6 +54,7 @@ func (s starter) Launch(ctx context.Context, program reexec.Program) (reexec.Rep
 
 // Try plays the trial of the program as the scenario has it at this moment.
 func (s starter) Try(ctx context.Context, program reexec.Program) error {
+	s.program.tried() // also by a trial that is killed at once
 	if err := s.g.wait(ctx, laneArrival, trialTakes); err != nil {
 		return fmt.Errorf("reexec: try %s: %w", program.Path, err)
 	}
@@ -61,7 +62,7 @@ func (s starter) Try(ctx context.Context, program reexec.Program) error {
 		s.g.arrive()
 		return fmt.Errorf("reexec: try %s: it hung: %w", program.Path, context.Cause(ctx))
 	}
-	switch state := s.program.now(); {
+	switch state := s.program.tried(); {
 	case state.broken != nil:
 		return state.broken
 	case state.hangs:
@@ -122,7 +123,7 @@ func (s self) Exec(program reexec.Program) error {
 	if !s.g.alive() {
 		return s.g.freeze()
 	}
-	if s.program.now().gone {
+	if !s.program.executable() {
 		s.g.locked.discard()
 		return fmt.Errorf("reexec: exec %s: %w", program.Path, syscall.ENOENT)
 	}

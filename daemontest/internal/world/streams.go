@@ -16,6 +16,7 @@ type Stream struct {
 	text  bytes.Buffer
 	fault error         // of a write
 	freed chan struct{} // not nil while a write blocks
+	met   Met
 }
 
 // SetFault lets writes fail with err, such as syscall.EPIPE; nil ends that.
@@ -42,8 +43,12 @@ func (s *Stream) SetBlocked(blocked bool) {
 func (s *Stream) state() (freed <-chan struct{}, fault error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.met.note(s.freed != nil || s.fault != nil)
 	return s.freed, s.fault
 }
+
+// Met returns how often what is wrong with the stream was met.
+func (s *Stream) Met() int64 { return s.met.Load() }
 
 // String returns what was written so far.
 func (s *Stream) String() string {
