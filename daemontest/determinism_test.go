@@ -5,7 +5,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -13,8 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/daemontest/internal/timeline"
+	"github.com/evertick/evertick/lock"
 )
 
 // busyDaemon has functions of its own wherever a daemon can have some, and all
@@ -77,9 +81,62 @@ var busyLife = Scenario{
 	Want: Want{Exit(0), ExitOf("-s restart -p poller.pid", 1), ExitOf("-s restart -p ./poller.pid", 0)},
 }
 
+// crowd is a scenario of four processes that all have timers and tickers of
+// their own, with the daemon's period, and ask one host at the same instants.
+func crowd() (NewFunc, Scenario) {
+	var api Network
+	api.Handle(apiHost, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(30 * time.Millisecond)
+		fmt.Fprint(w, r.UserAgent())
+	}))
+	client := api.Client()
+	tick := func(ctx context.Context, d *core.Daemon) error {
+		go func() {
+			for n := 1; clockwork.Sleep(ctx, d.Clock(), 5*time.Second) == nil; n++ {
+				d.Logf("ticker %d", n)
+			}
+		}()
+		return nil
+	}
+	ask := func(ctx context.Context, d *core.Daemon) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+apiHost, nil)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("User-Agent", fmt.Sprintf("iteration %d", d.Iteration()))
+		r, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		defer r.Body.Close()
+		text, err := io.ReadAll(r.Body)
+		d.Logf("answered %s: %q", r.Status, text)
+		return err
+	}
+	daemon := func(extra ...core.Option) *core.Daemon {
+		return poller(append([]core.Option{
+			core.WithLock(lock.Null()), core.Setup(tick), core.Execute(ask), core.MaxConsecutiveFailures(5),
+		}, extra...)...)
+	}
+	return daemon, Scenario{
+		Args: "-d -p a.pid", Network: &api,
+		Steps: Steps{
+			At(10*time.Second, Command("-d -p b.pid"), Command("-d -p c.pid"), Command("-v")),
+			At(30*time.Second, HostTakes(apiHost, 6*time.Second), Signal(syscall.SIGUSR1)),
+			At(45*time.Second, HostTakes(apiHost, 0), HostResets(apiHost), SignalTo("-d -p b.pid", syscall.SIGHUP)),
+			At(60*time.Second, SignalTo("-v", syscall.SIGSTOP), SignalTo("-d -p c.pid", syscall.SIGKILL)),
+			At(75*time.Second, SignalTo("-v", syscall.SIGCONT), SignalTo("-v", syscall.SIGUSR1)),
+			At(90*time.Second, Signal(syscall.SIGTERM), SignalTo("-d -p b.pid", syscall.SIGTERM), SignalTo("-v", syscall.SIGTERM)),
+		},
+		Want: Want{Exit(0), Of("-d -p c.pid", Killed())},
+	}
+}
+
 func TestAScenarioHasOneTimeline(t *testing.T) {
 	sameTimeline(t, poller, slowAPI, 200)
 	sameTimeline(t, busyDaemon, busyLife, 15)
+	daemon, life := crowd()
+	sameTimeline(t, daemon, life, 15)
 }
 
 // With more goroutines that want the processors than there are, the order in
@@ -98,6 +155,8 @@ func TestAScenarioHasOneTimelineBesideBusyGoroutines(t *testing.T) {
 	}
 	sameTimeline(t, poller, slowAPI, 60)
 	sameTimeline(t, busyDaemon, busyLife, 3)
+	daemon, life := crowd()
+	sameTimeline(t, daemon, life, 3)
 }
 
 // manyPlays multiplies how often sameTimeline plays a scenario.
