@@ -1,12 +1,18 @@
 package daemontest
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/daemontest/internal/timeline"
 )
 
 // A signal that the daemon does not listen for has the effect that it has on any
@@ -133,4 +139,45 @@ func TestSignalsBeforeARestartedDaemonListens(t *testing.T) {
 			Want: append(want, Restarts(1), Exit(0)),
 		})
 	}
+}
+
+// Timers of d.Clock() do not fire while the process is stopped. Those that have
+// become due do when it goes on, in the order in which they were due; the others
+// when their time comes.
+func TestTimersOfAStoppedProcessWait(t *testing.T) {
+	says := func(after time.Duration, what string) core.Option {
+		return core.Setup(func(ctx context.Context, d *core.Daemon) error {
+			go func() {
+				if clockwork.Sleep(ctx, d.Clock(), after) == nil {
+					d.Logf("%s at %s", what, time.Now().UTC().Format(time.TimeOnly)) // not by the clock, which waits
+				}
+			}()
+			return nil
+		})
+	}
+	r := Run(t, poller, Scenario{
+		Execute: Instantly(),
+		Options: []core.Option{
+			says(time.Second, "before"), says(4*time.Second, "second"), says(3*time.Second, "first"), says(14*time.Second, "after"),
+		},
+		Steps: Steps{At(2*time.Second, Signal(syscall.SIGSTOP)), At(12*time.Second, Signal(syscall.SIGCONT)), stopAt(20 * time.Second)},
+		Want: Want{
+			Logs("before at 00:00:01"), Logs("first at 00:00:12"), Logs("second at 00:00:12"), Logs("after at 00:00:14"), Exit(0),
+		},
+	})
+	var order []string
+	r.timeline().Each(func(e timeline.Entry) {
+		if _, _, found := strings.Cut(e.Text, " at 00:00:"); isLog(e) && found {
+			order = append(order, fmt.Sprintf("%s %s", e.At.Round(time.Second), strings.Fields(e.Text)[0]))
+		}
+	})
+	if want := []string{"1s before", "12s first", "12s second", "14s after"}; !slices.Equal(order, want) {
+		t.Errorf("got %q, want %q", order, want)
+	}
+	// One that is killed while it is stopped has none any more.
+	Run(t, poller, Scenario{
+		Execute: Instantly(), Options: []core.Option{says(3*time.Second, "dead")},
+		Steps: Steps{At(2*time.Second, Signal(syscall.SIGSTOP)), At(12*time.Second, Signal(syscall.SIGKILL))},
+		Want:  Want{NoLog("dead"), Killed()},
+	})
 }

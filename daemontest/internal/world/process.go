@@ -72,7 +72,7 @@ func newProcess(t *worldTime, record *timeline.Source, pid int, args []string, k
 		reports: make(chan reexec.Report, 1),
 		code:    -1,
 	}
-	p.signals = newPending(t, block, p.endBy)
+	p.signals = newPending(t, block, p.endBy, p.paused)
 	return p
 }
 
@@ -158,6 +158,16 @@ func (p *Process) exit(code int) {
 	defer p.mu.Unlock()
 	if !p.over {
 		p.code = code
+	}
+}
+
+// paused holds the timers of the process's program, or lets them go on.
+func (p *Process) paused(stopped bool) {
+	switch timers := &p.present.Load().timers; {
+	case stopped:
+		timers.hold()
+	default:
+		timers.resume(p.time.exact(), p.time.until(p.block, laneTimers, 0), p.time.quantum)
 	}
 }
 

@@ -15,9 +15,10 @@ import (
 // stopped process all wait. Real-time signals, which the kernel counts, are
 // merged, too.
 type pending struct {
-	time  *worldTime
-	block int
-	fatal func(sig syscall.Signal, how effect) // ends the process
+	time   *worldTime
+	block  int
+	fatal  func(sig syscall.Signal, how effect) // ends the process
+	paused func(stopped bool)                   // stops or resumes it; the mutex is held
 
 	stopped atomic.Bool  // resumed is not nil
 	last    atomic.Int64 // when signals came last, plus one; 0: long ago
@@ -34,8 +35,8 @@ type pending struct {
 	ended      bool                   // the process is no more
 }
 
-func newPending(t *worldTime, block int, fatal func(syscall.Signal, effect)) *pending {
-	s := &pending{time: t, block: block, fatal: fatal, unreturned: map[syscall.Signal]int{}}
+func newPending(t *worldTime, block int, fatal func(syscall.Signal, effect), paused func(stopped bool)) *pending {
+	s := &pending{time: t, block: block, fatal: fatal, paused: paused, unreturned: map[syscall.Signal]int{}}
 	s.idle = sync.NewCond(&s.mu)
 	return s
 }
@@ -64,6 +65,7 @@ func (s *pending) stop() {
 	if s.resumed == nil {
 		s.resumed = make(chan struct{})
 		s.stopped.Store(true)
+		s.paused(true)
 	}
 }
 
@@ -73,6 +75,7 @@ func (s *pending) resume() {
 		s.stopped.Store(false)
 		close(s.resumed)
 		s.resumed, s.heldUp = nil, 0
+		s.paused(false)
 	}
 	s.wake()
 }
