@@ -59,7 +59,7 @@ var orders = []order{
 	{
 		dir: "daemontest/internal/world",
 		files: `
-			doc.go time.go met.go wall.go signaleffects.go signals.go files.go locked.go timers.go process.go generation.go
+			doc.go time.go met.go wall.go signaleffects.go signals.go temporary.go files.go locked.go timers.go process.go generation.go
 			logfiles.go pidfile.go program.go replies.go streams.go supervisor.go steps.go reexec.go
 			observe.go mail.go locks.go clock.go machine.go
 			stacks.go causes.go watchdog.go world.go network.go sockets.go label.go life.go play.go`,

@@ -38,7 +38,7 @@ type idle struct {
 // newTestWorld returns a world whose files are deleted after the test.
 func newTestWorld(t *testing.T, c Config) *World {
 	base, err := temporary()
-	t.Cleanup(func() { _ = os.RemoveAll(base) })
+	t.Cleanup(func() { removeTemporary(base) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,10 +10,6 @@ import (
 	"time"
 )
 
-// Dir is how the folder is printed in which every command of a scenario is
-// typed; relative paths mean it.
-const Dir = "/world"
-
 // Files is the disk of a machine: real files in a temporary folder of their
 // own, so that inodes, renames and locks cannot lie, and faults on the way of
 // log, PID and lock files to it. In the folder, root is the machine's root, and
@@ -40,29 +36,8 @@ func newFiles(base string, wall func() time.Time) *Files {
 	}
 }
 
-// inMemory is where a machine has a file system in memory; tests change it.
-var inMemory = "/dev/shm"
-
-// temporary makes the temporary folder of a world: in memory where the machine
-// has such a file system and lets the test write there.
-func temporary() (base string, err error) {
-	for _, dir := range []string{inMemory, os.TempDir()} {
-		if base, err = os.MkdirTemp(dir, "evertick-"); err != nil {
-			continue
-		}
-		if base, err = filepath.EvalSymlinks(base); err != nil {
-			continue
-		}
-		if err = errors.Join(os.MkdirAll(base+"/root"+Dir, 0o755), os.Mkdir(base+"/dirs", 0o755)); err == nil {
-			return base, nil
-		}
-		_ = os.RemoveAll(base)
-	}
-	return "", err
-}
-
 // remove deletes the temporary folder.
-func (f *Files) remove() { _ = os.RemoveAll(f.base) }
+func (f *Files) remove() { removeTemporary(f.base) }
 
 // standard are the folders of a machine on which nothing is installed.
 var standard = [...]string{"/etc", "/run", "/tmp", "/var/cache", "/var/lib", "/var/log", "/var/tmp"}

@@ -27,7 +27,7 @@ func Play(t *testing.T, c Config) (w *World, died string, hung bool) {
 	if err != nil {
 		t.Fatalf("a scenario needs a temporary folder, in %s or in %s: %v", inMemory, os.TempDir(), err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(base) })
+	t.Cleanup(func() { removeTemporary(base) })
 	http.DefaultClient.CloseIdleConnections() // a bubble must not be given one that was made outside
 	signalOutside()
 	o := &player{
