@@ -43,11 +43,20 @@ func (d *Daemon) acquire(ctx context.Context, h *handover) (lock.Lease, error) {
 	return d.set.lock.Acquire(ctx, who)
 }
 
+// lockPIDFile writes and locks the PID file, or takes over what the program
+// before handed over, which is used up then: its descriptor's number may soon
+// be another file's.
 func (m *machine) lockPIDFile() error {
 	if m.inherited == nil {
 		return m.pid.lock(nil)
 	}
-	return m.pid.lock(m.inherited.PIDFile)
+	err := m.pid.lock(m.inherited.PIDFile)
+	if err == nil {
+		rest := *m.inherited
+		rest.PIDFile = nil
+		m.inherited = &rest
+	}
+	return err
 }
 
 // renewLease renews the lease from now on, and sets the deadline by which it

@@ -69,7 +69,7 @@ func TestLockAndPIDFileStandThroughoutARestart(t *testing.T) {
 	}
 	play(t, equipped(core.Setup(pause), core.Teardown(pause)), daemontest.Scenario{
 		Args: "-p poller.pid", Execute: daemontest.Instantly(), Steps: steps,
-		Want: daemontest.Want{daemontest.Restarts(1), daemontest.Exit(0), daemontest.LockReleased()},
+		Want: daemontest.Want{daemontest.Restarts(1), daemontest.Exit(0), daemontest.LockReleased(), daemontest.NoLog("Error")},
 	})
 }
 

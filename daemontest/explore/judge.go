@@ -67,6 +67,9 @@ func (w *watcher) judgeEnd(p *process, played daemontest.Played, complain func(i
 	case status != nil && status[1] != fmt.Sprint(p.code):
 		complain(p.pid, "the last line of its log is %q, but it exited with status %d", last, p.code)
 	}
+	if p.says("bad file descriptor") {
+		complain(p.pid, "it uses a descriptor that is closed, and so may be another file's by then")
+	}
 	if !p.says("Shutting Down: ", "Error: ") && p.code == 0 {
 		complain(p.pid, "its log does not say why it ended")
 	}

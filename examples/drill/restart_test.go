@@ -74,6 +74,7 @@ func TestARestartKeepsPIDLockAndFiles(t *testing.T) {
 	s.signal(pid, syscall.SIGTERM)
 	s.gone(pid)
 	s.requireEnd(0)
+	require.NotContains(t, s.read("log"), "Error")
 	s.requireOneAtATime()
 	for _, b := range s.witness() {
 		require.Equal(t, pid, b.pid)
