@@ -94,9 +94,9 @@
 // it.
 //
 // A process that was sent SIGSTOP does nothing until SIGCONT: it writes no
-// line, sends no mail, renews no lease, and a look at its clock waits. Only
-// code of your own that sleeps by package time goes on meanwhile, up to its
-// next call of the daemon.
+// line, sends no mail, renews no lease, its timers do not fire, and a look at its
+// clock waits. Only code of your own that sleeps by package time goes on
+// meanwhile, up to its next call of the daemon.
 //
 // # Files
 //

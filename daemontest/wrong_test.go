@@ -175,6 +175,11 @@ var wrongs = []wrong{
 		Scenario{Want: Want{Iterations(3)}},
 		"the daemon had not ended after 1h0m0s and was cut off: add a step that stops it",
 	},
+	{
+		"something is out of order that the daemon never uses", poller,
+		Scenario{Steps: Steps{At(time.Second, MailDown(errors.New("451"))), stopAt(2 * time.Second)}, Want: Want{Exit(0), Mails(0)}},
+		`a step changed nothing that a daemon met afterwards, at 1s: mail server: 451`,
+	},
 }
 
 // Each wrong test is told what is wrong with it.
