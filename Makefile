@@ -1,7 +1,7 @@
 # Needs Go and make, nothing else: the linter is pinned in tools/ and built by
 # the go command itself, and tools/race sees to the race detector.
 #
-# CI runs `make test` and `make lint` (.ci/run).
+# CI runs `make test`, `make nested` and `make lint` (.ci/run).
 
 GO      ?= go
 TIMEOUT ?= 8m
@@ -16,7 +16,7 @@ SEED    ?= 1
 GOLANGCI := bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help test race cross generated generate lint fmt flaky explore chaos bench cover
+.PHONY: help test race cross nested generated generate lint fmt flaky explore chaos bench cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +38,17 @@ cross:
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build ./...
 	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build ./...
 	CGO_ENABLED=0 GOOS=freebsd GOARCH=amd64 $(GO) build ./...
+
+# `go test ./...` stops where a module of its own begins: this goes on there.
+# tools has no packages, only the pinned linter.
+nested: ## vet and test the modules below this one, with the race detector
+	@race=$$(GO=$(GO) tools/race) && \
+	for mod in $$(find . -mindepth 2 -name go.mod -not -path '*/testdata/*' -not -path './tools/*' | sort); do \
+		( cd "$${mod%/go.mod}" && packages=$$($(GO) list ./...) && \
+		{ [ -z "$$packages" ] || \
+		{ echo "nested: $${mod%/go.mod}"; $(GO) vet ./... && DAEMONTEST_CHECK=3 $(GO) test $$race -timeout $(TIMEOUT) ./...; }; } ) || exit 1; \
+	done
+	@echo "make nested: all good"
 
 # Compares with what was there before, so that it also works outside a git
 # checkout, and leaves alone what is not committed yet.
