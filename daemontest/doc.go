@@ -166,6 +166,15 @@
 // A connection or a child process that takes some time, but less than that,
 // is noted in the test's log.
 //
+// Files that a killed program had open through package os or SQLite stay open
+// until the verdict, with their locks. So the step that kills it puts copies in
+// their place ([World.File] and [WriteFile]; of an SQLite database also -journal
+// or -wal), as examples/drainer does. Plain fcntl locks belong to the process:
+// two simulated processes do not exclude each other by them. Those of flock and
+// OFD locks do. For a busy database SQLite waits a time that
+// github.com/ncruces/go-sqlite3 leaves to chance, and real time with
+// modernc.org/sqlite.
+//
 // A goroutine that is left when all processes have ended fails the scenario,
 // unless it wakes within an hour and ends. A panic in a goroutine of your own
 // kills the test binary, as it would kill the daemon; everywhere else it is
