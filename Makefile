@@ -1,5 +1,5 @@
-# Needs Go and make, nothing else: the linter is pinned in tools/ and built by
-# the go command itself, and tools/race sees to the race detector.
+# Needs Go and make, nothing else: the linter and Graphviz are pinned in tools/
+# and built by the go command itself, and tools/race sees to the race detector.
 #
 # CI runs `make test`, `make nested` and `make lint` (.ci/run).
 
@@ -40,7 +40,7 @@ cross:
 	CGO_ENABLED=0 GOOS=freebsd GOARCH=amd64 $(GO) build ./...
 
 # `go test ./...` stops where a module of its own begins: this goes on there.
-# tools has no packages, only the pinned linter.
+# tools is left out: it has no tests.
 nested: ## vet and test the modules below this one, with the race detector
 	@race=$$(GO=$(GO) tools/race) && \
 	for mod in $$(find . -mindepth 2 -name go.mod -not -path '*/testdata/*' -not -path './tools/*' | sort); do \

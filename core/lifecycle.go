@@ -2,7 +2,8 @@ package core
 
 import "strings"
 
-//go:generate go run ./internal/drawlifecycle ../docs/lifecycle.svg
+//go:generate go run ./internal/drawlifecycle ../docs/lifecycle.dot
+//go:generate go run -C ../tools ./layout ../docs/lifecycle.dot ../docs/lifecycle.svg
 
 // Why an event does nothing in a state.
 const (
