@@ -50,8 +50,9 @@ type declaration struct {
 	version string
 	install []string
 
-	lock    lock.Locker
-	standby bool
+	lock     lock.Locker
+	lockPath string // of a lock file
+	standby  bool
 
 	logName logfile.Name
 	logJSON bool

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/evertick/evertick/core/host"
 	"github.com/evertick/evertick/forker/reexec"
@@ -154,6 +155,9 @@ func (d *Daemon) bound(l lock.Locker) lock.Locker {
 	dir := d.host.Process.Origin.Dir
 	if b, ok := l.(lock.Binder); ok && filepath.IsAbs(dir) {
 		l = b.Bind(dir, d.host.Clock)
+	}
+	if path, is := strings.CutPrefix(l.String(), "file:"); is {
+		d.set.lockPath = path
 	}
 	if d.host.Hooks.Locker != nil {
 		l = d.host.Hooks.Locker(l)

@@ -114,6 +114,7 @@ func TestAHungIterationStillAnswersADump(t *testing.T) {
 		Steps:   daemontest.Steps{at(5, usr1), stopAt(6), at(7, usr1)},
 		Want: daemontest.Want{
 			daemontest.LogsTimes("Dump of poller", 2), daemontest.Logs("State:             executing"),
+			daemontest.LogsTimes("Idle:              0.0 %", 2), daemontest.NoLog("Execute #0"),
 			daemontest.Logs("State:             draining"), daemontest.Exit(1), endsAt(17),
 		},
 	})

@@ -81,6 +81,9 @@ func TestABadOptionIsRefusedInOneLine(t *testing.T) {
 		{[]core.Option{core.WithAlerts(mail.Writer(os.Stdout))}, "alerts have no recipient"},
 		{[]core.Option{core.WithAlerts(mail.Writer(os.Stdout), "ops@example.com", "nonsense")}, `alert recipient "nonsense" is no mail address`},
 		{[]core.Option{core.WithAlerts(mail.Writer(os.Stdout), "ops@")}, `alert recipient "ops@" is no mail address`},
+		{[]core.Option{core.WithLog(logfile.Fixed("poller.pid"))}, "the PID file and the log are both /world/poller.pid: give each a path of its own"},
+		{[]core.Option{core.WithLock(lock.File("../world/poller.pid"))}, "the PID file and the lock file are both /world/poller.pid"},
+		{[]core.Option{core.WithLock(lock.File(logPath))}, "the log and the lock file are both " + logPath},
 		{[]core.Option{core.WithPlugins(&recorder{name: "x"}, &recorder{name: "x"})}, "plugin x is declared twice"},
 		{[]core.Option{core.RestartEvery(9 * second)}, "restart interval 9s (core.RestartEvery) is below the minimum of 10s"},
 		{[]core.Option{core.RestartBackoff(-second, -second)}, "back-off -1s to -1s is negative"},
@@ -282,7 +285,14 @@ func TestADaemonRunsOnce(t *testing.T) {
 	var stderr strings.Builder
 	h := host.Real()
 	h.Stdout, h.Stderr = &strings.Builder{}, &stderr
-	d := core.New("poller", core.WithHost(h), core.Execute(func(_ context.Context, d *core.Daemon) error {
+	d := core.New("poller", core.WithHost(h), core.Every(time.Hour), core.Execute(func(ctx context.Context, d *core.Daemon) error {
+		if code := d.Run(ctx, "--no-such-flag"); code != 1 || !strings.Contains(stderr.String(), "has run already") {
+			t.Errorf("a run beside the first: want exit status 1 and the reason, got %d and %q", code, &stderr)
+		}
+		if d.Interval() != time.Hour {
+			t.Errorf("the interval became %s", d.Interval())
+		}
+		stderr.Reset()
 		d.Stop("enough")
 		return nil
 	}))

@@ -22,7 +22,8 @@ type Stats struct {
 	// within 10 %.
 	Mean, P99 time.Duration
 
-	// Busy is the share of this program's life spent in iterations, 0 to 1.
+	// Busy is the share of this program's life spent in iterations, with the one
+	// that runs, 0 to 1.
 	Busy float64
 }
 
@@ -108,8 +109,12 @@ func (c *counters) stats(now time.Time) Stats {
 	if c.timed > 0 {
 		s.Mean = c.busy / time.Duration(c.timed)
 	}
+	busy := c.busy
+	if start, running := c.startOfRunning(); running {
+		busy += now.Sub(start)
+	}
 	if up := now.Sub(c.epoch); up > 0 {
-		s.Busy = float64(c.busy) / float64(up)
+		s.Busy = min(float64(busy)/float64(up), 1)
 	}
 	return s
 }

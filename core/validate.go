@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 )
 
 // checkEnvironment gathers every environment error, so that people need not fix
 // one to be told the next.
 func (d *Daemon) checkEnvironment(ctx context.Context) error {
-	errs := []error{d.refused, d.set.contradictions()}
+	errs := []error{d.refused, d.set.contradictions(), d.onePathForTwo()}
 	if d.cmd.pidFile != "" && d.inherited == nil {
 		if err := d.host.PIDFiles.Check(d.Path(d.cmd.pidFile)); err != nil {
 			errs = append(errs, fmt.Errorf("PID file: %w", err))
@@ -34,6 +35,20 @@ func (d *Daemon) checkEnvironment(ctx context.Context) error {
 	}
 	for _, f := range d.set.checks {
 		errs = append(errs, recovered(func() error { return f(ctx, d) }))
+	}
+	return errors.Join(errs...)
+}
+
+// onePathForTwo returns the error that two of the daemon's files are to be one.
+func (d *Daemon) onePathForTwo() error {
+	files := []struct{ what, path string }{{"the PID file", d.cmd.pidFile}, {"the log", d.logPath()}, {"the lock file", d.set.lockPath}}
+	var errs []error
+	for i, a := range files {
+		for _, b := range files[i+1:] {
+			if path := filepath.Clean(d.Path(a.path)); a.path != "" && b.path != "" && path == filepath.Clean(d.Path(b.path)) {
+				errs = append(errs, fmt.Errorf("%s and %s are both %s: give each a path of its own", a.what, b.what, path))
+			}
+		}
 	}
 	return errors.Join(errs...)
 }
