@@ -38,6 +38,7 @@ type machine struct {
 	resumed           bool                       // this program goes on after an exec that failed
 	outageLogged      bool                       // that the lock cannot be asked for, while standing by
 	ready             bool                       // readiness was reported
+	notified          string                     // what the supervisor was told last
 	releasing         bool                       // the lease is being given back
 }
 

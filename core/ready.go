@@ -31,11 +31,21 @@ func (m *machine) becomeReady() {
 		m.timers.setAfter(housekeepingAt, pause)
 	}
 	m.watchLease()
-	m.d.notify("READY=1")
+	m.notify("READY=1")
 	m.d.reportStart(reexec.Report{Running: true, Message: m.noLogNote()})
 	if first && m.inherited != nil && m.restartAfterSetup == "" {
 		m.d.reply("restart", replyOK, fmt.Sprintf("PID %d has restarted in place (restart %d)", m.d.pid(), m.d.Restarts()))
 	}
+}
+
+// notify tells the supervisor, if there is one. RELOADING=1 is for one that was
+// told READY=1 last: the two come in pairs, as systemd's Type=notify-reload asks.
+func (m *machine) notify(state string) {
+	if state == "RELOADING=1" && m.notified != "READY=1" {
+		return
+	}
+	m.notified = state
+	m.d.notify(state)
 }
 
 // awaitRestartInterval sets the deadline of the restart interval, if there is

@@ -20,6 +20,7 @@ func (m *machine) onRestartAsked(e event) state {
 // startTrial has a child find out whether the next program would start, unless
 // one does so already.
 func (m *machine) startTrial(cause string) {
+	m.notify("RELOADING=1")
 	next := m.d.program(m.args)
 	m.trial.start(m.d.host.Clock, cause, func(ctx context.Context) error {
 		return m.d.host.Starter.Try(ctx, next)
@@ -102,6 +103,9 @@ func (m *machine) onTrialRefused(e event) state {
 		m.d.host.Process.Executable, e.err)
 	m.d.alert(subjectAlert, text)
 	m.d.reply("restart", replyRefused, text)
+	if m.notified == "RELOADING=1" {
+		m.notify("READY=1")
+	}
 	m.awaitRestartInterval()
 	return m.state
 }

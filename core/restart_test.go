@@ -391,7 +391,8 @@ func TestTheSupervisorIsToldInOrder(t *testing.T) {
 		Supervised: true,
 		Steps:      daemontest.Steps{at(1.5, hup), at(2.5, daemontest.BreakBinary(errors.New("typo"))), at(2.5, hup), stopAt(4.5)},
 		Want: daemontest.Want{
-			daemontest.Notifies("READY=1", "RELOADING=1", "READY=1", "STOPPING=1"), daemontest.Exit(0),
+			daemontest.Notifies("READY=1", "RELOADING=1", "READY=1", "RELOADING=1", "READY=1", "STOPPING=1"), daemontest.Exit(0),
+			daemontest.Restarts(1),
 		},
 	})
 }

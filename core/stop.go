@@ -62,7 +62,7 @@ func (m *machine) onStopAgain(e event) state {
 		m.d.Logf("Shutting Down: %s, instead of restarting", e.cause)
 		if m.state == stateTearingDown {
 			m.ending.final.Store(true)
-			m.d.notify("STOPPING=1")
+			m.notify("STOPPING=1")
 		}
 		return m.state
 	}
@@ -154,7 +154,7 @@ func (m *machine) tearDown() state {
 	if plan.restart || plan.resume {
 		h.Hook, state = HookRestart, "RELOADING=1"
 	}
-	m.d.notify(state)
+	m.notify(state)
 	m.ending.forced = false
 	m.ending.final.Store(!plan.restart && !plan.resume)
 	m.ending.flushed.Store(false)

@@ -1,7 +1,9 @@
 package host_test
 
 import (
+	"errors"
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -41,5 +43,32 @@ func received(t *testing.T, conn *net.UnixConn) (told []string) {
 			return told
 		}
 		told = append(told, string(buf[:n]))
+	}
+}
+
+// A supervisor that does not read holds nobody up: what its socket does not take
+// is an error. What it has taken is there when it reads again.
+func TestASupervisorThatDoesNotReadIsNotWaitedFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	t.Setenv("NOTIFY_SOCKET", path)
+	taken := 0
+	for err == nil && taken < 10_000 { // unix(7) bounds how many datagrams wait
+		if err = host.Real().Supervisor.Notify("STATUS=busy"); err == nil {
+			taken++
+		}
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("after %d notifications that nobody reads: want a time-out, got %v", taken, err)
+	}
+	if told := received(t, conn); len(told) != taken {
+		t.Errorf("%d notifications were taken, and %d have come", taken, len(told))
+	}
+	if err := host.Real().Supervisor.Notify("READY=1"); err != nil {
+		t.Errorf("when it reads again: %v", err)
 	}
 }
