@@ -26,6 +26,7 @@ func (d *Daemon) parse(args []string) error {
 	app.Flag("pid-file", "Write the process number to FILE.").Short('p').PlaceHolder("FILE").StringVar(&d.cmd.pidFile)
 	app.Flag("signal", "With -p: stop, restart or dump the running daemon, and say what happened.").
 		Short('s').PlaceHolder("stop|restart|dump").StringVar(&d.cmd.send)
+	app.Flag("init", "As PID 1 of a container: start the daemon under a small init of its own.").BoolVar(&d.cmd.init)
 	for _, register := range d.set.flags {
 		register(app)
 	}
@@ -88,6 +89,15 @@ func (d *Daemon) instructions() []string {
 	return append(lines,
 		"Run it in the foreground under a supervisor, or detached: "+d.name+" -d -p FILE",
 		"Stop it: "+d.name+" -s stop -p FILE")
+}
+
+// runInit stays as the init of a container, with the daemon as its child.
+func (d *Daemon) runInit(args []string) int {
+	code, err := d.host.Init(args)
+	if err != nil {
+		return d.refuse(err.Error())
+	}
+	return code
 }
 
 // launch starts the daemon detached and tells how that went.

@@ -23,6 +23,7 @@ type commandLine struct {
 	done         bool // help or version was printed
 	instructions bool // -i
 	detach       bool // -d
+	init         bool // --init
 	verbose      bool // -v
 	pidFile      string
 	send         string // -s
@@ -46,6 +47,9 @@ func (c *commandLine) check() error {
 		case c.detach:
 			return fmt.Errorf("-s %s and -d contradict each other: the one speaks to a running daemon, the other starts one", c.send)
 		}
+	}
+	if c.init && c.detach {
+		return errors.New("--init and -d contradict each other: a container ends with its PID 1, which -d lets end at once")
 	}
 	if c.instructions && (c.detach || c.send != "") {
 		return errors.New("-i prints instructions and exits: it cannot be combined with -d or -s")

@@ -116,6 +116,8 @@ func (d *Daemon) start(ctx context.Context, args []string) (code int, m *machine
 		return d.sendSignal(ctx), nil
 	case origin == reexec.Trial:
 		return d.checkOnly(ctx), nil
+	case d.cmd.init && d.pid() == 1 && origin == reexec.Fresh && d.host.Init != nil:
+		return d.runInit(args), nil
 	case d.cmd.detach && origin == reexec.Fresh:
 		return d.launch(ctx, args), nil
 	case origin == reexec.Restarted:

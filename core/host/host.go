@@ -27,6 +27,11 @@ type Host struct {
 	// Self is what a daemon does with its own process.
 	Self reexec.Self
 
+	// Init starts the program again, with these arguments, and stays as the init
+	// of a container; it returns the program's exit status. Nil where no process
+	// is PID 1. See reexec.OS.
+	Init func(args []string) (code int, err error)
+
 	// PIDFiles locks and finds PID files.
 	PIDFiles pidfile.Files
 

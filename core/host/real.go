@@ -33,6 +33,7 @@ func Real() Host {
 		Process:    self.Info(),
 		Starter:    self,
 		Self:       self,
+		Init:       self.Init,
 		PIDFiles:   pidfile.Disk(clock),
 		Replies:    pidfile.Sockets(clock),
 		Signals:    signals.System(),

@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 		"ready": ready, "later": later, "refuse": refuse, "mute": mute, "flood": flood, "chatter": chatter,
 		"yes": yes, "crash": crash, "hang": hang, "desert": desert, "trier": trier,
 
+		// For Init.
+		"under-init": underInit, "orphans": orphans,
+
 		// For Exec.
 		"chain": chain, "relay": relay, "stranded": stranded, "forgetful": forgetful, "upgrade": upgrade,
 	})
