@@ -1,0 +1,155 @@
+package core
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	benclock "github.com/benbjohnson/clock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/lock"
+	"github.com/evertick/evertick/mail"
+)
+
+// sendFunc is a sender of a test.
+type sendFunc struct {
+	mail.Sender
+	send func(mail.Message) error
+}
+
+func (s sendFunc) Send(_ context.Context, m mail.Message) error { return s.send(m) }
+
+// Where too many alerts wait, the oldest is dropped that is not on its way yet.
+// A sender that fails or panics costs one mail.
+func TestAlertsWaitInTheirOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var logged, sent []string
+		first := make(chan struct{})
+		sender := sendFunc{send: func(m mail.Message) error {
+			switch m.Subject {
+			case "0":
+				<-first
+			case "3":
+				panic("argh")
+			case "4":
+				return errors.New("boom")
+			}
+			sent = append(sent, m.Subject)
+			return nil
+		}}
+		q := newAlertQueue(clockwork.Real(), sender, func(format string, args ...any) { logged = append(logged, fmt.Sprintf(format, args...)) })
+		defer q.close()
+		var want []string
+		for n := range mailDepth + 2 {
+			q.put(mail.Message{Subject: strconv.Itoa(n)})
+			synctest.Wait()
+			if n == 0 || n > 4 {
+				want = append(want, strconv.Itoa(n))
+			}
+		}
+		assert.Len(t, logged, 2, "1 and 2 are dropped")
+		assert.Len(t, q.pending(), mailDepth)
+		close(first)
+		q.flush(t.Context())
+		assert.Equal(t, want, sent)
+		assert.Empty(t, q.pending())
+		require.Len(t, logged, 4)
+		assert.Contains(t, logged[2], "was not delivered: panic: argh")
+		assert.Contains(t, logged[3], "was not delivered: boom")
+
+		began := time.Now()
+		q.put(mail.Message{Subject: "3"}, mail.Message{Subject: "last"})
+		q.flush(t.Context())
+		assert.Equal(t, "last", sent[len(sent)-1])
+		assert.Equal(t, began, time.Now(), "flush waits until nothing waits")
+	})
+}
+
+// What a program hands over arrives whole.
+func TestTheNextProgramLearnsAll(t *testing.T) {
+	text := "x"
+	h := handover{
+		PIDFile: &text, Lease: &text, Boot: 1, Schedule: clockwork.ScheduleState{GridAge: 2, Interval: 3, Served: 4, Counted: 5, DueIn: 6},
+		Iterations: 7, Overruns: 8, Missed: 9, Failures: 10, Started: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		Restarts: pastRestarts{
+			Ready: 11, Restarts: 12, ErrorRestarts: []time.Duration{13, 14}, InARow: 15, LastError: 16, LastCause: "x", MemoryInARow: 17, LastMemory: 18,
+		},
+		Mails: []mail.Message{{Subject: "x"}},
+	}
+	past := reflect.ValueOf(h.Restarts)
+	for i := range past.NumField() {
+		assert.False(t, past.Field(i).IsZero(), "this test leaves %s out", past.Type().Field(i).Name)
+	}
+	state, err := json.Marshal(h)
+	require.NoError(t, err)
+	got, err := readHandover(state)
+	require.NoError(t, err)
+	assert.Equal(t, &h, got)
+	var c counters
+	c.restore(got.stats())
+	s := c.stats(time.Time{})
+	assert.Equal(t, []int64{7, 8, 9, 10}, []int64{s.Iterations, s.Overruns, s.Missed, s.Failures})
+}
+
+// The window of restarts after errors, and the row that they stand in, end at
+// their very instants.
+func TestTheWindowOfErrorRestarts(t *testing.T) {
+	const window = time.Hour
+	var h restartHistory
+	restart := func(at time.Duration) string {
+		inARow, allowed := h.errorRestart(at, window, 2)
+		return fmt.Sprint(inARow, allowed)
+	}
+	assert.Equal(t, "0 true", restart(1))
+	assert.Equal(t, "1 true", restart(quietAfter), "quietAfter is not over")
+	assert.Equal(t, "2 false", restart(2*quietAfter))
+	assert.Equal(t, "2 false", restart(window), "one that is refused has no effect")
+	assert.Equal(t, "2 false", restart(window+1), "the first one is in the window still")
+	assert.Equal(t, "0 true", restart(window+2))
+	assert.Equal(t, "1 true", restart(window+2+quietAfter-1))
+	assert.Equal(t, "2 false", restart(2*window+1))
+
+	h = restartHistory{}
+	assert.Equal(t, "0 true", restart(1))
+	assert.Equal(t, "0 true", restart(1+quietAfter), "quietAfter is over")
+}
+
+// An iteration that does not start, because its lease has lapsed, leaves the
+// tick to come, should the lease be renewed in the same instant.
+func TestATickOutlivesALeaseThatHasLapsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := clockwork.From(benclock.New()) // whose Boot follows the bubble
+		const ttl = 4 * time.Second
+		lease, err := lock.NewMemory(clock).Lock("x", ttl).Acquire(t.Context(), lock.Owner{Name: "d", PID: 1, Host: "h"})
+		require.NoError(t, err)
+		d := New("d", Every(time.Second))
+		d.set, d.host.Clock = d.declared(), clock
+		m := newMachine(d, nil, &lifecycle)
+		m.state = stateSleeping
+		defer m.timers.stop()
+		defer m.handlers.close()
+		defer m.jobs.close()
+		m.schedule = clockwork.NewSchedule(d.set.pacing, clock.Now(), clock.Wall())
+
+		m.lease = newLeaseRenewer(lease, clock.Boot()-ttl, clock, t.Logf)
+		assert.Equal(t, stateSleeping, m.onTick(event{kind: tickDue}))
+		assert.False(t, m.jobs.running)
+		e, ok := d.queue.take()
+		require.True(t, ok)
+		assert.Equal(t, event{kind: leaseLost, cause: causeNotRenewed}, e)
+
+		m.lease = newLeaseRenewer(lease, clock.Boot(), clock, t.Logf) // renewed
+		assert.Equal(t, stateSleeping, m.onLeaseLostIdle(e))
+		assert.True(t, m.timers.isSet(tickAt))
+		assert.True(t, m.timers.isSet(leaseAt))
+	})
+}

@@ -1,0 +1,209 @@
+package core_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	benclock "github.com/benbjohnson/clock"
+
+	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/daemontest"
+	"github.com/evertick/evertick/lock"
+)
+
+// endOutage lets the store answer at once when the lease is lost.
+var endOutage = daemontest.AfterLog("Lock Lost", 0, daemontest.LockOutage(nil), daemontest.LockTakes(0))
+
+// A lease is safe for as long after the question as it lives, not after the
+// answer, which may be late.
+func TestARenewalCountsFromItsQuestion(t *testing.T) {
+	play(t, leased(core.Every(100*time.Second)), daemontest.Scenario{
+		Execute: daemontest.Takes(time.Minute),
+		Steps: daemontest.Steps{ // the last renewal is asked for at 4.8 s and answered at 5.5 s
+			at(1, daemontest.LockTakes(700*time.Millisecond)), at(5.55, daemontest.LockOutage(errBoom)), endOutage,
+		},
+		Want: daemontest.Want{daemontest.Logs("could not be renewed in time"), endsAt(7.8), daemontest.Exit(1)},
+	})
+}
+
+// So does the first one.
+func TestANewLeaseCountsFromItsQuestion(t *testing.T) {
+	play(t, leased(core.Standby()), daemontest.Scenario{
+		Execute: daemontest.Instantly(),
+		Held:    []string{leaseURL},
+		Steps: daemontest.Steps{ // it is asked for at 3.15 s and answered at 3.85 s
+			at(1.1, daemontest.LockTakes(700*time.Millisecond)), at(3, daemontest.FreeLock(leaseURL)),
+			daemontest.AfterLog("Application Startup", 0, daemontest.LockOutage(errBoom)), endOutage,
+		},
+		Want: daemontest.Want{daemontest.Logs("could not be renewed in time"), endsAt(6.15), daemontest.Exit(1)},
+	})
+}
+
+// An attempt to renew that gets no answer is given up in time for others.
+func TestARenewalWithoutAnAnswerIsTriedAgain(t *testing.T) {
+	play(t, leased(), daemontest.Scenario{
+		Execute: daemontest.Instantly(),
+		Steps:   daemontest.Steps{at(5, daemontest.LockTakes(time.Hour)), at(6.9, daemontest.LockTakes(0)), stopAt(12.5)},
+		Want: daemontest.Want{
+			daemontest.LogsTimes("Warning: the lock could not be renewed", 1), daemontest.NoLog("Lock Lost"), daemontest.Iterations(13), daemontest.Exit(0),
+		},
+	})
+}
+
+// noted is a lock that notes when it is renewed.
+type noted struct {
+	lock.Locker
+	renewals *[]time.Duration
+}
+
+type notedLease struct {
+	lock.Lease
+	renewals *[]time.Duration
+}
+
+func (noted) InMemory() {}
+
+func (n noted) Acquire(ctx context.Context, who lock.Owner) (lock.Lease, error) {
+	lease, err := n.Locker.Acquire(ctx, who)
+	return notedLease{lease, n.renewals}, err
+}
+
+func (n noted) Inherit(ctx context.Context, who lock.Owner, h string) (lock.Lease, error) {
+	lease, err := n.Locker.Inherit(ctx, who, h)
+	return notedLease{lease, n.renewals}, err
+}
+
+func (n notedLease) Renew(ctx context.Context) error {
+	*n.renewals = append(*n.renewals, time.Since(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)).Round(time.Millisecond))
+	return n.Lease.Renew(ctx)
+}
+
+// An exec that fails moves no renewal.
+func TestAFailedExecMovesNoRenewal(t *testing.T) {
+	var renewals []time.Duration
+	declare := func(extra ...core.Option) *core.Daemon {
+		l := noted{lock.NewMemory(clockwork.From(benclock.New())).Lock("poller", 4*time.Second), &renewals}
+		return equipped(core.WithLock(l))(extra...)
+	}
+	forget := daemontest.Do("forget", func(*daemontest.World) { renewals = nil }) // those of an earlier play
+	play(t, declare, daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Instantly(),
+		Steps:   daemontest.Steps{at(0.1, forget, daemontest.LoseBinary()), at(1, hup), at(3.1, hup), stopAt(6)},
+		Want: daemontest.Want{
+			daemontest.LogsTimes("could not be executed", 2), daemontest.Exit(0),
+			daemontest.Check("a renewal each 0.8 s", func(*daemontest.Result) error {
+				if want := seconds(0.8, 1.6, 2.4, 3.2, 4, 4.8, 5.6); !slices.Equal(renewals, want) {
+					return fmt.Errorf("renewals at %v", renewals)
+				}
+				return nil
+			}),
+		},
+	})
+}
+
+// A daemon that was suspended wakes with ticks that are due before its timers
+// notice that the lease has lapsed: it looks before it executes.
+func TestALapsedLeaseIsSeenBeforeTheTick(t *testing.T) {
+	play(t, leased(), daemontest.Scenario{
+		Execute: daemontest.Instantly(),
+		Steps: daemontest.Steps{
+			at(4.5, daemontest.LockOutage(errBoom), daemontest.Suspend(10*time.Second)),
+		},
+		Want: daemontest.Want{startsAt(0, 1, 2, 3, 4), daemontest.Logs("Lock Lost"), daemontest.Exit(1)},
+	})
+}
+
+// Each outage while standing by is told once.
+func TestAStandbyTellsEachOutageOnce(t *testing.T) {
+	play(t, equipped(core.Standby()), daemontest.Scenario{
+		Execute: daemontest.Instantly(),
+		Held:    []string{lockURL},
+		Steps: daemontest.Steps{
+			at(1, daemontest.LockOutage(errBoom)), at(3, daemontest.LockOutage(nil)),
+			at(5, daemontest.LockOutage(errBoom)), at(7, daemontest.LockOutage(nil)), stopAt(9),
+		},
+		Want: daemontest.Want{
+			daemontest.LogsTimes("Warning: standing by, because the lock cannot be asked for", 2), daemontest.LogsTimes("Standing by.", 1),
+			daemontest.NeverReady(), daemontest.Exit(0),
+		},
+	})
+}
+
+// A lease that is lost after the last look at it, while the next program is on
+// its way, is asked for again, or left to its new holder.
+func TestALeaseLostOnTheWayToTheNextProgram(t *testing.T) {
+	for name, c := range map[string]struct {
+		lose daemontest.Action
+		want daemontest.Want
+	}{
+		"free":  {daemontest.FreeLock(leaseURL), daemontest.Want{daemontest.Logs("Warning: the lock was lost during the restart"), startsAt(0, 1, 2, 3), daemontest.Logs("token 2")}},
+		"taken": {daemontest.StealLock(leaseURL), daemontest.Want{daemontest.Logs("Shutting Down: Lock Detected"), startsAt(0, 1)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, leased(core.Teardown(does("teardown"))), daemontest.Scenario{
+				Args: "-d -p poller.pid",
+				Execute: daemontest.Does(func(_ context.Context, d *core.Daemon) error {
+					d.Logf("token %d", d.FencingToken())
+					return nil
+				}),
+				Steps: daemontest.Steps{at(1.5, hup), daemontest.AfterLog("doing teardown", 0, c.lose), stopAt(3.5).Maybe()},
+				Want:  append(c.want, daemontest.Restarts(1), daemontest.Exit(0), daemontest.LockReleased(), daemontest.NoFile(pidPath)),
+			})
+		})
+	}
+}
+
+// The ticks that an iteration ran over before it was abandoned are counted
+// then, once; the next program starts at once and finds none missing.
+func TestAnAbandonedIterationCostsItsTicksOnce(t *testing.T) {
+	play(t, equipped(core.IterationTimeout(3*time.Second)), daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Instantly().HangsAt(3),
+		Steps:   daemontest.Steps{stopAt(9.5)},
+		Want: daemontest.Want{ // the tick at 6 s is served
+			startsAt(0, 1, 2, 6.02, 7, 8, 9), daemontest.MissedTicks(3), daemontest.NoLog("Warning: Missed"), daemontest.Exit(0),
+		},
+	})
+}
+
+// The dump tells the failures of all programs of the process, and nothing else
+// under their name.
+func TestTheDumpTellsTheFailures(t *testing.T) {
+	play(t, equipped(core.MaxConsecutiveFailures(3)), daemontest.Scenario{
+		Execute: daemontest.Instantly().FailsAt(1, errBoom).FailsAt(2, errBoom).Except(4, 2500*time.Millisecond).FailsAt(8, errBoom),
+		Steps:   daemontest.Steps{at(2.5, usr1), at(6.5, hup), at(9.5, usr1), stopAt(9.6)},
+		Want: daemontest.Want{
+			daemontest.LogsTimes("Failures:          2\n", 1), daemontest.LogsTimes("Failures:          3\n", 1),
+			daemontest.Failures(3), daemontest.Overruns(1), daemontest.MissedTicks(2), daemontest.Exit(0),
+		},
+	})
+}
+
+// A restart that was asked for before a standby began is tried once.
+func TestAStandbyTriesARestartOnce(t *testing.T) {
+	checks := core.CheckEnvironment(func(ctx context.Context, d *core.Daemon) error { return clockwork.Sleep(ctx, d.Clock(), time.Second) })
+	play(t, equipped(core.Standby(), checks), daemontest.Scenario{
+		Execute: daemontest.Instantly(),
+		Held:    []string{lockURL},
+		Steps:   daemontest.Steps{at(0.1, daemontest.BreakBinary(errBoom)), at(0.5, hup), stopAt(5)},
+		Want:    daemontest.Want{daemontest.LogsTimes("Restart Refused", 1), daemontest.NeverReady(), daemontest.Exit(0)},
+	})
+}
+
+// A second stop that comes at the very end of the shutdown time-out forces, and
+// the iteration still has its grace.
+func TestAStopAtTheInstantOfTheTimeoutLeavesTheGrace(t *testing.T) {
+	obeys := core.Execute(func(ctx context.Context, d *core.Daemon) error {
+		<-ctx.Done()
+		return clockwork.Sleep(context.Background(), d.Clock(), 500*time.Millisecond)
+	})
+	play(t, equipped(obeys, core.Teardown(does("teardown"))), daemontest.Scenario{
+		Steps: daemontest.Steps{stopAt(1), stopAt(11)},
+		Want:  daemontest.Want{endsAt(11.5), daemontest.Exit(1), done("teardown")},
+	})
+}
