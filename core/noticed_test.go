@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,12 +58,33 @@ func TestARenewalWithoutAnAnswerIsTriedAgain(t *testing.T) {
 // noted is a lock that notes when it is renewed.
 type noted struct {
 	lock.Locker
-	renewals *[]time.Duration
+	renewals *renewals
 }
 
 type notedLease struct {
 	lock.Lease
-	renewals *[]time.Duration
+	renewals *renewals
+}
+
+// renewals are when leases were renewed.
+type renewals struct {
+	mu sync.Mutex // held for instants only
+	at []time.Duration
+}
+
+func (r *renewals) note() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.at = append(r.at, time.Since(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)).Round(time.Millisecond))
+}
+
+// take returns them, and forgets them.
+func (r *renewals) take() []time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := r.at
+	r.at = nil
+	return at
 }
 
 func (noted) InMemory() {}
@@ -78,18 +100,18 @@ func (n noted) Inherit(ctx context.Context, who lock.Owner, h string) (lock.Leas
 }
 
 func (n notedLease) Renew(ctx context.Context) error {
-	*n.renewals = append(*n.renewals, time.Since(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)).Round(time.Millisecond))
+	n.renewals.note()
 	return n.Lease.Renew(ctx)
 }
 
 // An exec that fails moves no renewal.
 func TestAFailedExecMovesNoRenewal(t *testing.T) {
-	var renewals []time.Duration
+	var renewed renewals
 	declare := func(extra ...core.Option) *core.Daemon {
-		l := noted{lock.NewMemory(clockwork.From(benclock.New())).Lock("poller", 4*time.Second), &renewals}
+		l := noted{lock.NewMemory(clockwork.From(benclock.New())).Lock("poller", 4*time.Second), &renewed}
 		return equipped(core.WithLock(l))(extra...)
 	}
-	forget := daemontest.Do("forget", func(*daemontest.World) { renewals = nil }) // those of an earlier play
+	forget := daemontest.Do("forget", func(*daemontest.World) { renewed.take() }) // those of an earlier play
 	play(t, declare, daemontest.Scenario{
 		Args:    "-d",
 		Execute: daemontest.Instantly(),
@@ -97,8 +119,8 @@ func TestAFailedExecMovesNoRenewal(t *testing.T) {
 		Want: daemontest.Want{
 			daemontest.LogsTimes("could not be executed", 2), daemontest.Exit(0),
 			daemontest.Check("a renewal each 0.8 s", func(*daemontest.Result) error {
-				if want := seconds(0.8, 1.6, 2.4, 3.2, 4, 4.8, 5.6); !slices.Equal(renewals, want) {
-					return fmt.Errorf("renewals at %v", renewals)
+				if at := renewed.take(); !slices.Equal(at, seconds(0.8, 1.6, 2.4, 3.2, 4, 4.8, 5.6)) {
+					return fmt.Errorf("renewals at %v", at)
 				}
 				return nil
 			}),
