@@ -331,6 +331,7 @@ func TestStepsThatNobodyMeetsAreMisses(t *testing.T) {
 		{At(time.Second, LoseBinary()), "a step changed nothing that a daemon met afterwards, at 1s: binary is gone"},
 		{At(time.Second, DiskFull(true), DiskFull(false)), "a step changed nothing that a daemon met afterwards, at 1s: disk full: true"},
 		{At(time.Second, DiskReadOnly(true), DiskReadOnly(false)), "a step changed nothing that a daemon met afterwards, at 1s: disk read-only: true"},
+		{At(time.Second, DiskTakes(time.Second), DiskTakes(0)), "a step changed nothing that a daemon met afterwards, at 1s: disk takes 1s"},
 		{At(time.Second, StdoutBlocks(true), StdoutBlocks(false)), "a step changed nothing that a daemon met afterwards, at 1s: stdout blocks: true"},
 		{At(time.Second, Signal(syscall.Signal(70))), "step: signal 70: invalid argument"},
 	} {

@@ -161,6 +161,11 @@ func DiskRoom(bytes int64) Action {
 	return fault(bytes >= 0, (*World).metDisk, fmt.Sprintf("disk room: %d bytes", bytes), func(w *World) { w.sim.Machine.Files.SetRoom(bytes) })
 }
 
+// DiskTakes lets each write to a log take d: who logs waits so long.
+func DiskTakes(d time.Duration) Action {
+	return fault(d > 0, (*World).metDisk, fmt.Sprintf("disk takes %s", d), func(w *World) { w.sim.Machine.Files.SetTakes(d) })
+}
+
 // DiskReadOnly lets whatever would change a log or PID file fail, or work again.
 func DiskReadOnly(readOnly bool) Action {
 	return fault(readOnly, (*World).metDisk, fmt.Sprintf("disk read-only: %t", readOnly), func(w *World) { w.sim.Machine.Files.SetReadOnly(readOnly) })

@@ -110,7 +110,7 @@
 // for a service: NAME in /run, /etc, /var/log, /var/lib and /var/cache.
 // Scenario.Files makes others.
 //
-// [DiskFull], [DiskRoom], [DiskReadOnly] and [DenyFile] are faults of what the
+// [DiskFull], [DiskRoom], [DiskTakes], [DiskReadOnly] and [DenyFile] are faults of what the
 // daemon itself writes; what your own code writes does not meet them. The log has
 // the world's time as its modification time; files of your own have the real one.
 //

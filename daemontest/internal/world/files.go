@@ -25,6 +25,7 @@ type Files struct {
 	asked  map[string]bool // denied paths that somebody has met
 	room   int64           // bytes; negative: enough
 	fault  error           // of whatever would change the disk
+	takes  time.Duration   // of each write to a log
 	met    Met
 	names  map[string]bool // daemons that are installed
 }
@@ -172,6 +173,21 @@ func (f *Files) SetRoom(bytes int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.room = bytes
+}
+
+// SetTakes lets the disk take d for each write to a log.
+func (f *Files) SetTakes(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.takes = d
+}
+
+// takesNow is how long a write takes at present.
+func (f *Files) takesNow() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.met.note(f.takes > 0)
+	return f.takes
 }
 
 // SetReadOnly lets whatever would change a log or PID file fail, or work again.

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"context"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -60,6 +61,11 @@ func (l *logFile) Close() error {
 func (l *logFile) Write(b []byte) (n int, err error) {
 	if !l.in.g.alive() {
 		return len(b), nil // without an effect
+	}
+	if takes := l.in.files.takesNow(); takes > 0 {
+		if err := l.in.g.wait(context.Background(), laneDisk, takes); err != nil {
+			return len(b), nil // without an effect
+		}
 	}
 	n, lack := l.in.files.grant(l.path, len(b))
 	if n > 0 {

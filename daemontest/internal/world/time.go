@@ -27,6 +27,7 @@ const (
 	laneHandler        // handlers of signals begin
 	laneClient         // what a host in the network has sent arrives
 	laneServer         // what it is sent arrives
+	laneDisk           // the disk has written a line
 	laneTimers         // all other timers take turns at the lanes from here on
 	laneStep    = laneWidth - 1
 )
