@@ -46,9 +46,10 @@ func (m *machine) onSignal(e event) state {
 }
 
 // ignoredAtExec returns the signals that must not kill the next program before
-// it listens for them.
+// it listens for them, or before it is a Go program, to which some of them do
+// nothing.
 func (m *machine) ignoredAtExec() []os.Signal {
-	ignored := []os.Signal{syscall.SIGHUP, syscall.SIGUSR1}
+	ignored := []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGVTALRM, syscall.SIGIO}
 	for sig := range m.d.set.onSignal {
 		ignored = append(ignored, sig)
 	}

@@ -89,8 +89,8 @@
 // and SIGABRT end the process with status 2 and a stack on standard error, and
 // SIGTSTP stops it, unless -d or a supervisor has given it a session of its own.
 // Between two generations the kernel's defaults hold, which end the process on
-// SIGUSR2, too; what the daemon listens for is ignored there, except SIGINT and
-// SIGTERM. A signal that is sent again while the first one waits is merged with
+// SIGXCPU, too; what the daemon listens for is ignored there, except SIGINT and
+// SIGTERM, and so are SIGUSR2, SIGALRM, SIGVTALRM and SIGIO. A signal that is sent again while the first one waits is merged with
 // it.
 //
 // A process that was sent SIGSTOP does nothing until SIGCONT: it writes no

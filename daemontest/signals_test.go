@@ -100,7 +100,9 @@ func TestSignalsInTheExecWindow(t *testing.T) {
 		{syscall.SIGUSR1, Want{Exit(0), Restarts(1), EndsAt(12 * time.Second)}},
 		{syscall.SIGWINCH, Want{Exit(0), Restarts(1), EndsAt(12 * time.Second)}},
 		{syscall.SIGTERM, Want{Killed(), Restarts(1), EndsAt(6*time.Second + 20*time.Millisecond)}},
-		{syscall.SIGUSR2, Want{Killed(), Restarts(1), EndsAt(6*time.Second + 20*time.Millisecond)}},
+		{syscall.SIGUSR2, Want{Exit(0), Restarts(1), EndsAt(12 * time.Second)}}, // for which nobody listens
+		{syscall.SIGALRM, Want{Exit(0), Restarts(1), EndsAt(12 * time.Second)}},
+		{syscall.SIGXCPU, Want{Killed(), Restarts(1), EndsAt(6*time.Second + 20*time.Millisecond)}},
 		{syscall.SIGQUIT, Want{Killed(), Restarts(1), EndsAt(6*time.Second + 20*time.Millisecond)}},
 	} {
 		Run(t, poller, Scenario{

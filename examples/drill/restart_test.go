@@ -353,3 +353,34 @@ func TestABinaryThatVanishesBetweenTrialAndExec(t *testing.T) {
 	s.requireEnd(0)
 	s.requireOneAtATime()
 }
+
+// A signal that does nothing to a Go program does nothing to it between two
+// programs either.
+func TestStraySignalsKillNoRestart(t *testing.T) {
+	t.Parallel()
+	s := plainSite(t)
+	pid := s.detach(s.args("--every", "20ms")...)
+	enough, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			for _, sig := range []syscall.Signal{syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGIO} {
+				_ = syscall.Kill(pid, sig)
+			}
+			select {
+			case <-enough:
+				return
+			case <-time.After(200 * time.Microsecond):
+			}
+		}
+	}()
+	for n := 1; n <= 10; n++ {
+		require.Equal(t, outcome{out: fmt.Sprintf("drill: PID %d has restarted in place (restart %d)\n", pid, n)},
+			s.run("-s", "restart", "-p", s.path("pid")))
+	}
+	close(enough)
+	<-stopped
+	s.signal(pid, syscall.SIGTERM)
+	s.gone(pid)
+	s.requireEnd(0)
+}
