@@ -27,5 +27,5 @@ func Backoff(initial, limit time.Duration, n int, names ...string) time.Duration
 		pause *= 2
 	}
 	pause = min(pause, maxBackoff)
-	return pause - pause/10 + share(pause/5, append([]string{strconv.Itoa(n)}, names...)...)
+	return pause - pause/10 + Share(pause/5, append([]string{strconv.Itoa(n)}, names...)...)
 }

@@ -59,7 +59,7 @@ func NewSchedule(p Pacing, now, wall time.Time) *Schedule {
 		s.due = s.grid.First
 		return s
 	}
-	s.grid.First = s.grid.First.Add(share(p.Spread, p.Names...))
+	s.grid.First = s.grid.First.Add(Share(p.Spread, p.Names...))
 	s.aim(0)
 	return s
 }
@@ -156,7 +156,7 @@ func (s *Schedule) at(n int64) time.Time {
 	at := s.grid.At(n)
 	if s.pacing.Jitter > 0 {
 		number := string(binary.LittleEndian.AppendUint64(nil, uint64(n)))
-		at = at.Add(share(s.pacing.Jitter, append([]string{number}, s.pacing.Names...)...))
+		at = at.Add(Share(s.pacing.Jitter, append([]string{number}, s.pacing.Names...)...))
 	}
 	return at
 }

@@ -29,7 +29,7 @@ func (l *ledger) tick(n int64) time.Time {
 		return at
 	}
 	names := append([]string{string(binary.LittleEndian.AppendUint64(nil, uint64(n)))}, l.pacing.Names...)
-	return at.Add(share(l.pacing.Jitter, names...))
+	return at.Add(Share(l.pacing.Jitter, names...))
 }
 
 // miss writes down the ticks before now that no iteration was started for.
@@ -138,7 +138,7 @@ func drawPacing(t *rapid.T) (p Pacing, step time.Duration) {
 // firstTick checks where the grid begins, and returns it.
 func firstTick(t *rapid.T, s *Schedule, now, wall time.Time) time.Time {
 	p := s.pacing
-	first := s.grid.First.Add(-share(p.Spread, p.Names...))
+	first := s.grid.First.Add(-Share(p.Spread, p.Names...))
 	switch p.First {
 	case Immediately:
 		require.True(t, first.Equal(now))

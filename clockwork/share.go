@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// share returns a part of whole, from 0 to just below it, that depends on the
+// Share returns a part of whole, from 0 to just below it, that depends on the
 // names alone: FNV-1a over the names, each followed by a zero byte. Every
 // program and every version must come to the same part, or a restart would
 // move the grid.
-func share(whole time.Duration, names ...string) time.Duration {
+func Share(whole time.Duration, names ...string) time.Duration {
 	if whole <= 0 {
 		return 0
 	}

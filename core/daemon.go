@@ -35,7 +35,7 @@ type shared struct {
 	counters counters
 	history  restartHistory
 	cleanups cleanups
-	fencing  atomic.Uint64
+	lease    atomic.Pointer[leaseRenewer] // nil: none is held
 	ran      atomic.Bool
 	report   sync.Once // of the start
 }
@@ -88,10 +88,6 @@ func (d *Daemon) Interval() time.Duration {
 
 // Restarts returns how often the process has restarted in place.
 func (d *Daemon) Restarts() int64 { return d.history.restarts() }
-
-// FencingToken returns the token of the lock: it grows with each new owner, and
-// a restart in place keeps it. 0 means that there is none.
-func (d *Daemon) FencingToken() uint64 { return d.fencing.Load() }
 
 // Path resolves a relative path against the folder in which the command was
 // typed, which is what people mean by it, whatever the working directory is

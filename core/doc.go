@@ -62,20 +62,22 @@
 // From low to high; a file uses those before it, which a test checks.
 //
 //	errors histogram stats     panics as errors; what is counted of iterations
-//	queue states               the events and their order; the states
+//	queue states timers lease  the events and their order; the states; deadlines
+//	                           and the lease, the parts that others know of
 //	history handover           what the programs of a process know of each other
 //	cleanups handlerqueue      what teardown undoes; functions beside the loop
 //	alerts                     mails on their way
 //	hooks plugin options       what a user declares
-//	process daemon             what this process is; the Daemon
+//	process daemon owner       what this process is; the Daemon; as whom it
+//	                           holds its lock
 //	call validate              how it calls the user's functions; its checks
-//	timers worker lease pidfile trial ending health
-//	                           the parts of the machine, each on its own
+//	worker pidfile trial ending health
+//	                           the other parts of the machine, each on its own
 //	execute machine            one iteration; the event loop
 //	command control            flags, -H, -i; -s and its replies
 //	schedule housekeeping lock ready dump signals
 //	                           steps that several events have in common
-//	stop leaseloss restart failure iterate start
+//	lossreport stop restart leaseloss standby failure iterate start
 //	                           what is done at an event, by phase of life
 //	lifecycle run              the table of states and events; Main and Run
 //

@@ -87,7 +87,10 @@ func (m *machine) pluginList() string {
 }
 
 func (m *machine) lockState() string {
-	if m.lease == nil {
+	switch {
+	case m.state == stateStandby:
+		return "waited for: " + m.standby.reason
+	case m.lease == nil:
 		return "none"
 	}
 	return m.lease.text(m.d.set.lock)

@@ -14,6 +14,8 @@ type handover struct {
 	PIDFile *string `json:"pid_file,omitempty"` // pidfile's handoff
 	Lease   *string `json:"lease,omitempty"`    // lock's handoff
 
+	LeaseSince time.Time `json:"lease_since,omitzero"` // by the wall clock
+
 	Boot     time.Duration           `json:"boot"`              // when this was written
 	Schedule clockwork.ScheduleState `json:"schedule,omitzero"` // the zero value: there is none yet
 

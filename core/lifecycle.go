@@ -56,7 +56,7 @@ var lifecycle = table{
 		signalCame:        {do: (*machine).onSignal, to: []state{stateStandby}},
 		housekeeping:      {words: later},
 		backedOff:         {do: (*machine).onRetry, to: []state{stateStandby}},
-		woken:             {words: "the lock is asked for several times a second anyway"},
+		woken:             {words: "the lock is waited for anyway"},
 		tickDue:           {words: noLoop},
 	},
 	stateSettingUp: {
@@ -118,7 +118,7 @@ var lifecycle = table{
 	},
 	stateDraining: {
 		stopAsked:         {do: (*machine).onStopAgain, to: []state{stateDraining, stateEnded}, words: "|third stop"},
-		timeIsUp:          {do: (*machine).onDrainTimeout, to: []state{stateDraining, stateTearingDown, stateRestarting}, words: "|time-out|time-out"},
+		timeIsUp:          {do: (*machine).onDrainTimeout, to: []state{stateDraining, stateTearingDown, stateRestarting, stateEnded}, words: "|time-out|time-out|lock lost: at once"},
 		leaseLost:         {do: (*machine).onLeaseLost, to: []state{stateDraining}},
 		iterationTimedOut: {do: (*machine).onIterationTimeoutDraining, to: []state{stateDraining}},
 		checked:           {do: (*machine).onDrained, to: []state{stateTearingDown}, words: "returned"},
@@ -138,7 +138,7 @@ var lifecycle = table{
 	stateRestarting: {
 		stopAsked:         {do: (*machine).onStopIdle, to: []state{stateTearingDown}, words: "stop"},
 		timeIsUp:          {words: noWait, impossible: true},
-		leaseLost:         {do: (*machine).onLeaseLostIdle, to: []state{stateRestarting, stateTearingDown}, words: "|lease lost"},
+		leaseLost:         {do: (*machine).onLeaseLostIdle, to: []state{stateRestarting, stateTearingDown, stateEnded}, words: "|lease lost|abandoned: at once"},
 		iterationTimedOut: {words: noRunning},
 		checked:           {words: notGiven, impossible: true},
 		leased:            {words: notGiven, impossible: true},
@@ -157,7 +157,7 @@ var lifecycle = table{
 	stateTearingDown: {
 		stopAsked:         {do: (*machine).onStopAgain, to: []state{stateTearingDown, stateEnded}, words: "|second stop"},
 		timeIsUp:          {do: (*machine).onTeardownTimeout, to: []state{stateTearingDown, stateEnded, stateSettingUp, stateChecking}, words: "|time-out|exec failed|exec failed, no lock"},
-		leaseLost:         {do: (*machine).onLeaseLostTearingDown, to: []state{stateTearingDown}},
+		leaseLost:         {do: (*machine).onLeaseLostTearingDown, to: []state{stateTearingDown, stateEnded}, words: "|abandoned: at once"},
 		iterationTimedOut: {words: noRunning},
 		checked:           {words: notGiven, impossible: true},
 		leased:            {words: notGiven, impossible: true},

@@ -8,7 +8,10 @@ import (
 )
 
 // askForLease takes the lock, or takes it over from the program before.
-func (m *machine) askForLease() {
+func (m *machine) askForLease() { m.ask(nil) }
+
+// ask takes the lock, after a wait where that is not nil.
+func (m *machine) ask(wait func(context.Context, *attempt) error) {
 	got := &attempt{}
 	m.won = got
 	inherited := m.inherited
@@ -16,8 +19,13 @@ func (m *machine) askForLease() {
 		if m.d.set.lock == nil {
 			return nil
 		}
-		got.asked = m.d.host.Clock.Boot()
-		got.lease, err = m.d.acquire(ctx, inherited)
+		if wait != nil {
+			if err := wait(ctx, got); err != nil {
+				return err
+			}
+		}
+		err = m.d.acquire(ctx, inherited, got)
+		got.ttl, got.dead = m.d.holder(err)
 		return err
 	})
 }
@@ -25,22 +33,36 @@ func (m *machine) askForLease() {
 // keepLease takes note of a lease that was won.
 func (m *machine) keepLease() {
 	if m.won.lease != nil {
-		m.lease = newLeaseRenewer(m.won.lease, m.won.asked, m.d.host.Clock, m.d.Logf)
-		m.d.fencing.Store(m.won.lease.Token())
+		m.lease = newLeaseRenewer(m.won, m.d.host.Clock, m.d.Logf)
+		m.d.lease.Store(m.lease)
 	}
 }
 
+// dropLease returns the lease, which is not the daemon's any more.
+func (m *machine) dropLease() *leaseRenewer {
+	lease := m.lease
+	m.lease = nil
+	m.d.lease.Store(nil)
+	return lease
+}
+
+// Lease returns the lock that the daemon holds; the zero value where it holds
+// none. It is quick, and may be called from Execute.
+func (d *Daemon) Lease() Lease { return d.lease.Load().held() }
+
 // acquire takes the lock, or takes over what was handed over.
-func (d *Daemon) acquire(ctx context.Context, h *handover) (lock.Lease, error) {
-	who := lock.Owner{Name: d.name, PID: d.pid(), Host: d.host.Name, Since: d.host.Clock.Wall()}
+func (d *Daemon) acquire(ctx context.Context, h *handover, got *attempt) (err error) {
+	got.asked, got.owner = d.host.Clock.Boot(), d.owner()
 	if h != nil && h.Lease != nil {
-		lease, err := d.set.lock.Inherit(ctx, who, *h.Lease)
+		got.lease, err = d.set.lock.Inherit(ctx, got.owner, *h.Lease)
 		if !errors.Is(err, lock.ErrLost) {
-			return lease, err
+			got.owner.Since = h.LeaseSince
+			return err
 		}
 		d.Logf("Warning: the lock was lost during the restart, and is asked for again: %v", err)
 	}
-	return d.set.lock.Acquire(ctx, who)
+	got.lease, err = d.set.lock.Acquire(ctx, got.owner)
+	return err
 }
 
 // lockPIDFile writes and locks the PID file, or takes over what the program

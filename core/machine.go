@@ -25,6 +25,7 @@ type machine struct {
 	pid      pidFile
 	lease    *leaseRenewer // nil without a lock
 	won      *attempt      // at the lock, the latest
+	standby  standby
 	schedule *clockwork.Schedule
 	trial    trial
 	ending   ending
@@ -36,7 +37,6 @@ type machine struct {
 	trialsRefused     int                        // in a row, while an abandoned Execute bars the way back
 	restartAfterSetup string                     // why, if a restart was asked for during setup
 	resumed           bool                       // this program goes on after an exec that failed
-	outageLogged      bool                       // that the lock cannot be asked for, while standing by
 	ready             bool                       // readiness was reported
 	notified          string                     // what the supervisor was told last
 	releasing         bool                       // the lease is being given back
@@ -68,10 +68,6 @@ func (t *table) firstIndexes() *[numStates][numEvents]int {
 	}
 	return &first
 }
-
-// grace is how long an iteration that was told to end by its context may still
-// take.
-const grace = time.Second
 
 func newMachine(d *Daemon, args []string, t *table) *machine {
 	m := &machine{d: d, args: args, table: t, inherited: d.inherited}

@@ -123,31 +123,74 @@ func TestTheWindowOfErrorRestarts(t *testing.T) {
 	assert.Equal(t, "0 true", restart(1+quietAfter), "quietAfter is over")
 }
 
+// The late end of an iteration is not that of the next one.
+func TestALateEndLeavesTheNextIterationRunning(t *testing.T) {
+	c := counters{epoch: time.Now()}
+	first, second := c.epoch.Add(time.Second), c.epoch.Add(2*time.Second)
+	c.begin(first)
+	c.begin(second)
+	c.idle(first)
+	started, running := c.startOfRunning()
+	assert.True(t, running)
+	assert.Equal(t, second, started)
+	c.idle(second)
+	_, running = c.startOfRunning()
+	assert.False(t, running)
+}
+
+// A time-out that is reached between two iterations of interval 0 counts for the
+// next one.
+func TestATimeoutBetweenTwoIterationsIsSetAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := sleeper(IterationTimeout(time.Minute))
+		defer m.end()
+		assert.Equal(t, stateExecuting, m.onIterationTimeout(event{kind: iterationTimedOut}))
+		assert.Equal(t, time.Minute, m.timers.next().Sub(time.Now()))
+
+		m.d.counters.epoch = time.Now()
+		m.d.counters.begin(time.Now().Add(-20 * time.Second))
+		assert.Equal(t, stateExecuting, m.onIterationTimeout(event{kind: iterationTimedOut}))
+		assert.Equal(t, 40*time.Second, m.timers.next().Sub(time.Now()))
+	})
+}
+
+// sleeping is a machine whose loop sleeps, in the hands of a test.
+type sleeping struct{ *machine }
+
+func sleeper(options ...Option) sleeping {
+	d := New("d", options...)
+	d.set, d.host.Clock = d.declared(), clockwork.From(benclock.New()) // whose Boot follows the bubble
+	m := newMachine(d, nil, &lifecycle)
+	m.state = stateSleeping
+	m.schedule = clockwork.NewSchedule(d.set.pacing, d.host.Clock.Now(), d.host.Clock.Wall())
+	return sleeping{m}
+}
+
+func (s sleeping) end() {
+	s.timers.stop()
+	s.handlers.close()
+	s.jobs.close()
+}
+
 // An iteration that does not start, because its lease has lapsed, leaves the
 // tick to come, should the lease be renewed in the same instant.
 func TestATickOutlivesALeaseThatHasLapsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		clock := clockwork.From(benclock.New()) // whose Boot follows the bubble
+		m := sleeper(Every(time.Second))
+		defer m.end()
+		clock := m.d.host.Clock
 		const ttl = 4 * time.Second
 		lease, err := lock.NewMemory(clock).Lock("x", ttl).Acquire(t.Context(), lock.Owner{Name: "d", PID: 1, Host: "h"})
 		require.NoError(t, err)
-		d := New("d", Every(time.Second))
-		d.set, d.host.Clock = d.declared(), clock
-		m := newMachine(d, nil, &lifecycle)
-		m.state = stateSleeping
-		defer m.timers.stop()
-		defer m.handlers.close()
-		defer m.jobs.close()
-		m.schedule = clockwork.NewSchedule(d.set.pacing, clock.Now(), clock.Wall())
 
-		m.lease = newLeaseRenewer(lease, clock.Boot()-ttl, clock, t.Logf)
+		m.lease = newLeaseRenewer(&attempt{lease: lease, asked: clock.Boot() - ttl}, clock, t.Logf)
 		assert.Equal(t, stateSleeping, m.onTick(event{kind: tickDue}))
 		assert.False(t, m.jobs.running)
-		e, ok := d.queue.take()
+		e, ok := m.d.queue.take()
 		require.True(t, ok)
 		assert.Equal(t, event{kind: leaseLost, cause: causeNotRenewed}, e)
 
-		m.lease = newLeaseRenewer(lease, clock.Boot(), clock, t.Logf) // renewed
+		m.lease = newLeaseRenewer(&attempt{lease: lease, asked: clock.Boot()}, clock, t.Logf) // renewed
 		assert.Equal(t, stateSleeping, m.onLeaseLostIdle(e))
 		assert.True(t, m.timers.isSet(tickAt))
 		assert.True(t, m.timers.isSet(leaseAt))

@@ -2,22 +2,40 @@ package core_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
 	"slices"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	benclock "github.com/benbjohnson/clock"
+	"github.com/stretchr/testify/assert"
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/core/host"
 	"github.com/evertick/evertick/daemontest"
+	"github.com/evertick/evertick/forker/reexec"
 	"github.com/evertick/evertick/lock"
 )
 
 // endOutage lets the store answer at once when the lease is lost.
 var endOutage = daemontest.AfterLog("Lock Lost", 0, daemontest.LockOutage(nil), daemontest.LockTakes(0))
+
+// lostAt wants the lease to be lost then.
+func lostAt(at string) daemontest.Expectation {
+	return daemontest.Check("the lease to be lost at "+at, func(r *daemontest.Result) error {
+		if !strings.Contains(r.Timeline(), at+"  log: Lock Lost") {
+			return errors.New("another time")
+		}
+		return nil
+	})
+}
 
 // A lease is safe for as long after the question as it lives, not after the
 // answer, which may be late.
@@ -27,7 +45,7 @@ func TestARenewalCountsFromItsQuestion(t *testing.T) {
 		Steps: daemontest.Steps{ // the last renewal is asked for at 4.8 s and answered at 5.5 s
 			at(1, daemontest.LockTakes(700*time.Millisecond)), at(5.55, daemontest.LockOutage(errBoom)), endOutage,
 		},
-		Want: daemontest.Want{daemontest.Logs("could not be renewed in time"), endsAt(7.8), daemontest.Exit(1)},
+		Want: daemontest.Want{daemontest.Logs("could not be renewed in time"), lostAt("00:07.800"), daemontest.Exit(1)},
 	})
 }
 
@@ -36,11 +54,11 @@ func TestANewLeaseCountsFromItsQuestion(t *testing.T) {
 	play(t, leased(core.Standby()), daemontest.Scenario{
 		Execute: daemontest.Instantly(),
 		Held:    []string{leaseURL},
-		Steps: daemontest.Steps{ // it is asked for at 3.15 s and answered at 3.85 s
+		Steps: daemontest.Steps{ // it is asked for at 3.443 s and answered at 4.143 s
 			at(1.1, daemontest.LockTakes(700*time.Millisecond)), at(3, daemontest.FreeLock(leaseURL)),
 			daemontest.AfterLog("Application Startup", 0, daemontest.LockOutage(errBoom)), endOutage,
 		},
-		Want: daemontest.Want{daemontest.Logs("could not be renewed in time"), endsAt(6.15), daemontest.Exit(1)},
+		Want: daemontest.Want{daemontest.Logs("could not be renewed in time"), lostAt("00:06.443"), daemontest.Exit(1)},
 	})
 }
 
@@ -170,7 +188,7 @@ func TestALeaseLostOnTheWayToTheNextProgram(t *testing.T) {
 			play(t, leased(core.Teardown(does("teardown"))), daemontest.Scenario{
 				Args: "-d -p poller.pid",
 				Execute: daemontest.Does(func(_ context.Context, d *core.Daemon) error {
-					d.Logf("token %d", d.FencingToken())
+					d.Logf("token %d", d.Lease().Token)
 					return nil
 				}),
 				Steps: daemontest.Steps{at(1.5, hup), daemontest.AfterLog("doing teardown", 0, c.lose), stopAt(3.5).Maybe()},
@@ -178,6 +196,84 @@ func TestALeaseLostOnTheWayToTheNextProgram(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A store that is out of order on that way has lost nothing.
+func TestAnOutageOnTheWayToTheNextProgramLosesNoLease(t *testing.T) {
+	play(t, leased(core.Teardown(does("teardown"))), daemontest.Scenario{
+		Args: "-d",
+		Execute: daemontest.Does(func(_ context.Context, d *core.Daemon) error {
+			d.Logf("token %d", d.Lease().Token)
+			return nil
+		}),
+		Steps: daemontest.Steps{
+			at(1.5, hup), daemontest.AfterLog("doing teardown", 0, daemontest.LockOutage(errBoom)), at(2.7, daemontest.LockOutage(nil)), stopAt(4.5),
+		},
+		Want: daemontest.Want{
+			daemontest.Logs("Warning: standing by, because the lock cannot be asked for"), daemontest.NoLog("was lost"),
+			daemontest.LogsTimes("token 1", 5), daemontest.Restarts(1), daemontest.Exit(0), daemontest.LockReleased(),
+		},
+	})
+}
+
+// What was inherited with a lease that is lost later is not inherited again.
+func TestALostLeaseIsNotInheritedAgain(t *testing.T) {
+	play(t, leased(), daemontest.Scenario{
+		Args:    "-d -p poller.pid",
+		Execute: daemontest.Instantly(),
+		Steps: daemontest.Steps{
+			at(1.5, hup), at(3.1, daemontest.LoseBinary()), at(4.5, daemontest.FreeLock(leaseURL)),
+			at(6.1, daemontest.Do("look", func(w *daemontest.World) {
+				if pid, _ := w.File(pidPath); pid != "101\n" {
+					w.Fail("the PID file holds %q", pid)
+				}
+			})),
+			stopAt(6.5),
+		},
+		Want: daemontest.Want{
+			startsAt(0, 1, 2, 3, 4, 5, 6), daemontest.Logs("could not be executed"), daemontest.NoLog("was lost during the restart"),
+			daemontest.Exit(0), daemontest.LockReleased(), daemontest.NoFile(pidPath),
+		},
+	})
+}
+
+// A daemon that stands by, because its lease was stolen, leaves the PID file to
+// the one that has the lock.
+func TestAStolenLeaseGoesWithItsPIDFile(t *testing.T) {
+	play(t, leased(core.Standby()), daemontest.Scenario{
+		Args:    "-d -p poller.pid",
+		Execute: daemontest.Instantly(),
+		Steps: daemontest.Steps{
+			at(4.5, daemontest.StealLock(leaseURL)),
+			at(7, daemontest.Do("look", func(w *daemontest.World) {
+				if _, there := w.File(pidPath); there {
+					w.Fail("the PID file is there")
+				}
+			})),
+			stopAt(8.5),
+		},
+		Want: daemontest.Want{daemontest.Logs("Standing by."), daemontest.Restarts(1), daemontest.Exit(0)},
+	})
+}
+
+// A lease that lapses during the teardown of a restart is not handed over, even
+// where no timer has noticed, because the machine was suspended.
+func TestALeaseThatLapsesInATeardownIsNotHandedOver(t *testing.T) {
+	play(t, leased(core.Teardown(func(ctx context.Context, d *core.Daemon) error {
+		d.Logf("doing teardown")
+		return clockwork.Sleep(ctx, d.Clock(), 100*time.Millisecond)
+	})), daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Instantly(),
+		Steps: daemontest.Steps{
+			at(1.5, hup), daemontest.AfterLog("doing teardown", 0, daemontest.LockOutage(errBoom)).Maybe(),
+			daemontest.AfterLog("doing teardown", 0, daemontest.Suspend(10*time.Second)), endOutage, stopAt(15.5),
+		},
+		Want: daemontest.Want{
+			daemontest.LogsTimes("Lock Lost: memory:poller: could not be renewed in time", 1), daemontest.NoLog("was lost during the restart"),
+			daemontest.Restarts(1), daemontest.Exit(0), daemontest.LockReleased(),
+		},
+	})
 }
 
 // The ticks that an iteration ran over before it was abandoned are counted
@@ -228,4 +324,65 @@ func TestAStopAtTheInstantOfTheTimeoutLeavesTheGrace(t *testing.T) {
 		Steps: daemontest.Steps{stopAt(1), stopAt(11)},
 		Want:  daemontest.Want{endsAt(11.5), daemontest.Exit(1), done("teardown")},
 	})
+}
+
+// lateSignals has a SIGTERM on its way when the daemon listens no more.
+type lateSignals struct {
+	deliver func(os.Signal)
+	listens int
+	ignored []os.Signal
+}
+
+func (s *lateSignals) Listen(_ []os.Signal, deliver func(os.Signal)) {
+	s.deliver = deliver
+	s.listens++
+}
+
+func (s *lateSignals) Quiesce(ignore ...os.Signal) {
+	if s.ignored == nil {
+		s.ignored = ignore
+		s.deliver(syscall.SIGTERM)
+	}
+}
+
+// program is a next program that would start, and must not.
+type program struct {
+	reexec.Starter
+	reexec.Self
+	execs int
+}
+
+func (*program) Try(context.Context, reexec.Program) error { return nil }
+
+func (p *program) Exec(reexec.Program) error {
+	p.execs++
+	return errBoom
+}
+
+// A SIGTERM that is delivered as the very last one before exec ends the daemon,
+// which listens again until then. What the daemon listens for is ignored during
+// the exec.
+func TestAStopOnItsWayAtExecEndsTheDaemon(t *testing.T) {
+	sigs, next := &lateSignals{}, &program{}
+	h := host.Real()
+	h.Stdout, h.Signals = io.Discard, sigs
+	next.Starter, next.Self = h.Starter, h.Self
+	h.Starter, h.Self = next, next
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	torn := 0
+	code := core.New("poller", core.WithHost(h), core.Every(time.Hour),
+		core.OnSignal(syscall.SIGUSR2, func(context.Context, *core.Daemon) error { return nil }),
+		core.Execute(func(_ context.Context, d *core.Daemon) error {
+			d.Restart("for a test")
+			return nil
+		}),
+		core.Teardown(func(context.Context, *core.Daemon) error {
+			torn++
+			return nil
+		})).Run(ctx)
+	assert.NoError(t, ctx.Err())
+	assert.Equal(t, []int{0, 0, 1, 2}, []int{code, next.execs, torn, sigs.listens}, "exit status, execs, teardowns, listens")
+	assert.Subset(t, sigs.ignored, []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2})
+	assert.NotContains(t, sigs.ignored, os.Signal(syscall.SIGTERM))
 }

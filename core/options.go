@@ -350,7 +350,9 @@ func InstallNote(line string) Option {
 }
 
 // WithLock makes the daemon a single instance. A held lock is no error: the
-// daemon says who holds it and exits 0 (see Standby). A nil lock means none.
+// daemon says who holds it and exits 0 (see Standby). A nil lock means none: then
+// a line of the log says at the start that several instances can run at once,
+// which lock.Null says is meant.
 func WithLock(l lock.Locker) Option {
 	return func(s *declaration) error {
 		s.lock = l
@@ -358,7 +360,15 @@ func WithLock(l lock.Locker) Option {
 	}
 }
 
-// Standby makes the daemon wait for a held lock instead of exiting.
+// Standby makes the daemon wait for a held lock instead of exiting: as a standby
+// that has checked its environment and has touched nothing. Setup runs when the
+// lock is won. To a launcher and a supervisor it has started; SIGTERM ends it at
+// once.
+//
+// A lock that is a lock.Waiter tells when it is free: a standby executes within
+// 100 ms of a clean stop, and its Setup. Every other lock is asked for four times
+// a second. Where the holder is killed, a lock with a TTL is free when its lease
+// has ended.
 func Standby() Option {
 	return func(s *declaration) error {
 		s.standby = true

@@ -197,7 +197,7 @@ func TestLeaseRenewer(t *testing.T) {
 		require.NoError(t, err)
 		q := newEventQueue()
 		var logged []string
-		r := newLeaseRenewer(lease, clock.Boot(), clock, func(format string, args ...any) {
+		r := newLeaseRenewer(&attempt{lease: lease, asked: clock.Boot()}, clock, func(format string, args ...any) {
 			logged = append(logged, fmt.Sprintf(format, args...))
 		})
 		r.start(q.post)
@@ -220,6 +220,7 @@ func TestLeaseRenewer(t *testing.T) {
 		for r.expired() {
 			time.Sleep(100 * time.Millisecond)
 		}
+		assert.Equal(t, event{kind: leaseLost, cause: causeNotRenewed}, await(q), "once")
 
 		// A lease that is lost is told, and not renewed any more.
 		store.Steal("x", lock.Owner{Name: "thief"}, 0)

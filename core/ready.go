@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/forker/reexec"
@@ -31,7 +32,12 @@ func (m *machine) becomeReady() {
 		m.timers.setAfter(housekeepingAt, pause)
 	}
 	m.watchLease()
-	m.notify("READY=1")
+	if m.standby.told {
+		m.standby.told = false
+		m.notify("READY=1\nSTATUS=Running")
+	} else {
+		m.notify("READY=1")
+	}
 	m.d.reportStart(reexec.Report{Running: true, Message: m.noLogNote()})
 	if first && m.inherited != nil && m.restartAfterSetup == "" {
 		m.d.reply("restart", replyOK, fmt.Sprintf("PID %d has restarted in place (restart %d)", m.d.pid(), m.d.Restarts()))
@@ -41,7 +47,7 @@ func (m *machine) becomeReady() {
 // notify tells the supervisor, if there is one. RELOADING=1 is for one that was
 // told READY=1 last: the two come in pairs, as systemd's Type=notify-reload asks.
 func (m *machine) notify(state string) {
-	if state == "RELOADING=1" && m.notified != "READY=1" {
+	if state == "RELOADING=1" && !strings.HasPrefix(m.notified, "READY=1") {
 		return
 	}
 	m.notified = state

@@ -230,7 +230,7 @@ func (m *machine) handOff(h *handover, next *reexec.Program) error {
 	if err != nil {
 		return err
 	}
-	h.Lease = &handoff.Value
+	h.Lease, h.LeaseSince = &handoff.Value, m.lease.owner.Since
 	passOn(next, handoff.File)
 	return nil
 }
@@ -242,7 +242,7 @@ func (m *machine) passInheritance(h *handover) {
 		h.PIDFile = m.inherited.PIDFile
 	}
 	if m.lease == nil {
-		h.Lease = m.inherited.Lease
+		h.Lease, h.LeaseSince = m.inherited.Lease, m.inherited.LeaseSince
 	}
 	if !m.ready {
 		since := h.Boot - m.inherited.Boot

@@ -158,6 +158,9 @@ func (d *Daemon) bound(l lock.Locker) lock.Locker {
 	if b, ok := l.(lock.Binder); ok && filepath.IsAbs(dir) {
 		l = b.Bind(dir, d.host.Clock)
 	}
+	if b, ok := l.(lock.IntervalBinder); ok {
+		l = b.BindInterval(d.set.pacing.Interval)
+	}
 	if path, is := strings.CutPrefix(l.String(), "file:"); is {
 		d.set.lockPath = path
 	}

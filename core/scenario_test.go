@@ -95,6 +95,10 @@ var seen = struct {
 // TestMain fails when all tests have run and an edge of the lifecycle's table
 // was never exercised.
 func TestMain(m *testing.M) {
+	if os.Getenv(asHolder) != "" {
+		holder()
+		return
+	}
 	code := m.Run()
 	if code == 0 && everythingRan() {
 		for _, edge := range core.Lifecycle() {
@@ -115,3 +119,5 @@ func everythingRan() bool {
 	}
 	return true
 }
+
+const sigterm = syscall.SIGTERM

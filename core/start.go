@@ -4,14 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/evertick/evertick/forker/reexec"
 	"github.com/evertick/evertick/lock"
 )
-
-// standbyPause is the time between two attempts at a lock that is held.
-const standbyPause = 250 * time.Millisecond
 
 // begin starts the life of this program.
 func (m *machine) begin() {
@@ -48,25 +44,16 @@ func (m *machine) refuseStart(message string) state {
 }
 
 func (m *machine) onLeased(e event) state {
-	switch {
-	case errors.Is(e.err, lock.ErrHeld) && (m.d.set.standby || m.heldByFormerLease(e.err)):
-		if m.state != stateStandby {
-			m.d.Logf("Standing by. %v", e.err)
-			m.d.reportStart(reexec.Report{Running: true, Message: "standing by: " + e.err.Error()})
-		}
-		m.outageLogged = false
-		return m.standBy()
-	case errors.Is(e.err, lock.ErrHeld):
+	switch held := errors.Is(e.err, lock.ErrHeld); {
+	case held && (m.d.set.standby || m.heldByFormerLease(e.err) || m.waitsOut()):
+		return m.waitForHolder(e.err)
+	case held:
 		line := fmt.Sprintf("Shutting Down: Lock Detected. Details: %v", e.err)
 		m.d.Logf("%s", line)
 		m.d.reportStart(reexec.Report{Message: m.d.log.Format(line)})
 		return m.exit(0)
-	case e.err != nil && (m.state == stateStandby || m.inherited != nil || m.resumed):
-		if !m.outageLogged {
-			m.d.Logf("Warning: standing by, because the lock cannot be asked for: %v", e.err)
-		}
-		m.outageLogged = true
-		return m.standBy()
+	case e.err != nil && m.standsByInOutage():
+		return m.waitOutage(e.err)
 	case e.err != nil:
 		return m.refuseStart(e.err.Error())
 	}
@@ -76,34 +63,12 @@ func (m *machine) onLeased(e event) state {
 		return m.refuseStart(err.Error())
 	}
 	m.d.Logf("Application Startup. PID: %d%s", m.d.pid(), m.startDetails())
+	m.tellWaitedOut()
+	if m.d.set.lock == nil && m.inherited == nil && !m.resumed {
+		m.d.Logf("No Lock: several instances can run at once. core.WithLock(lock.Null()) says that this is meant")
+	}
 	m.startSetup()
 	return stateSettingUp
-}
-
-// heldByFormerLease reports whether what holds the lock is a lease that this
-// process has lost and could not give back: its end is waited for.
-func (m *machine) heldByFormerLease(err error) bool {
-	var held *lock.HeldError
-	return (m.resumed || m.d.Restarts() > 0) && errors.As(err, &held) &&
-		held.Holder.PID == m.d.pid() && held.Holder.Host == m.d.host.Name
-}
-
-// standBy waits for a while before the lock is asked for again. A restart that
-// was asked for meanwhile can go ahead.
-func (m *machine) standBy() state {
-	m.setTimeout(backOffAt, standbyPause)
-	if cause := m.restartAfterSetup; cause != "" {
-		m.restartAfterSetup = ""
-		m.startTrial(cause)
-	}
-	return stateStandby
-}
-
-func (m *machine) onRetry(event) state {
-	if !m.jobs.running {
-		m.askForLease()
-	}
-	return stateStandby
 }
 
 // open takes what the daemon needs, now that the lock is ours; a second instance that

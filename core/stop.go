@@ -24,7 +24,11 @@ func (m *machine) decideStop(e event) {
 // finish, so what runs is told to give up.
 func (m *machine) onStopEarly(e event) state {
 	m.decideStop(e)
-	m.d.Logf("Shutting Down: %s, before the start was complete", e.cause)
+	before := ", before the start was complete"
+	if m.state == stateStandby {
+		before = ""
+	}
+	m.d.Logf("Shutting Down: %s%s", e.cause, before)
 	m.setTimeout(timeUpAt, m.d.set.shutdownTimeout)
 	m.jobs.interrupt(errors.New(e.cause))
 	return stateDraining
@@ -128,6 +132,9 @@ func (m *machine) onDrainTimeout(event) state {
 		m.setTimeout(timeUpAt, grace)
 		return stateDraining
 	}
+	if m.lease != nil && m.lease.lost {
+		return m.leaveAtOnce(m.running())
+	}
 	if m.ending.plan.restart {
 		if kind := m.jobs.todo.kind; kind == executed {
 			m.d.Logf("Error: Execute #%d does not return: it is left behind", m.d.Iteration())
@@ -144,6 +151,14 @@ func (m *machine) onDrainTimeout(event) state {
 	return m.tearDown()
 }
 
+// running names the job that runs.
+func (m *machine) running() string {
+	if kind := m.jobs.todo.kind; kind != executed {
+		return kind.job()
+	}
+	return fmt.Sprintf("Execute #%d", m.d.Iteration())
+}
+
 // tearDown starts teardown, whatever the plan is.
 func (m *machine) tearDown() state {
 	m.timers.clearAllBut(leaseAt)
@@ -158,8 +173,12 @@ func (m *machine) tearDown() state {
 	m.ending.forced = false
 	m.ending.final.Store(!plan.restart && !plan.resume)
 	m.ending.flushed.Store(false)
+	look := m.ending.final.Load() && m.lease != nil && m.lease.lost // else the next program finds out who holds it
 	return m.startTeardown(func(ctx context.Context) {
 		defer m.flush(ctx)
+		if look {
+			defer m.d.look(ctx)
+		}
 		if !plan.bare {
 			defer m.d.tearDown(ctx) // also after a handler that ends this goroutine
 			m.handlers.drain(ctx)
@@ -253,12 +272,17 @@ func (m *machine) givesLeaseUp() bool {
 // giveUpLease gives the lease back in a job that counts to teardown, because a
 // lock may take its time.
 func (m *machine) giveUpLease() state {
-	if plan := m.ending.plan; !plan.restart && !plan.resume {
-		m.removePIDFile() // before the lock is free: who wins it takes the file next
+	switch plan := &m.ending.plan; {
+	case !m.jobs.mayExecute():
+	case plan.noLease:
+		return m.leaveAtOnce("what was abandoned")
+	default:
+		return m.exit(plan.code)
 	}
-	lease := m.lease
-	m.lease = nil
-	m.forgetLease(m.ending.plan.noLease)
+	plan := m.ending.plan
+	lease := m.dropLease()
+	// The PID file goes before the lock is free: who wins that takes the file next.
+	m.forgetLease(plan.noLease || !plan.restart && !plan.resume)
 	m.timers.clear(leaseAt)
 	m.d.queue.drop(leaseLost)
 	m.setTimeout(timeUpAt, 2*releaseTimeout+grace)
@@ -269,17 +293,17 @@ func (m *machine) giveUpLease() state {
 	})
 }
 
-// forgetLease: what is inherited of the lease is used up. Where it was lost, the
-// PID file is not ours either, as another process may have the lock by now. The
-// grid still is.
-func (m *machine) forgetLease(lost bool) {
+// forgetLease: what is inherited of the lease is used up. At the end, and where it
+// was lost, so is the PID file, as another process may have the lock next. The
+// grid still is ours.
+func (m *machine) forgetLease(withPIDFile bool) {
 	var rest handover
 	if m.inherited != nil {
 		rest = *m.inherited
 		m.inherited = &rest
 	}
 	rest.Lease = nil
-	if lost {
+	if withPIDFile {
 		m.removePIDFile()
 		rest.PIDFile = nil
 	}
@@ -288,7 +312,7 @@ func (m *machine) forgetLease(lost bool) {
 // loseLeaseInTeardown lets the next program win the lock again, or this one,
 // should exec fail.
 func (m *machine) loseLeaseInTeardown(cause string) {
-	text := fmt.Sprintf("Lock Lost: %s: %s", m.d.set.lock, cause)
+	text := m.lossText(cause)
 	if plan := m.ending.plan; (plan.restart || plan.resume) && !plan.noLease {
 		m.d.alert(subjectAlert, text+"\nIt must be won again")
 		m.ending.loseLease()
@@ -312,8 +336,13 @@ func (m *machine) exit(code int) state {
 		m.d.Logf("Error: the lock was not given back: the end did not wait for that")
 	}
 	m.removePIDFile() // before the lock is free: who wins it takes the file next
-	m.lease.stop()
-	m.lease.release()
+	if m.lease.outlivesHolder() && m.jobs.mayExecute() {
+		m.d.Logf("Error: the lock was not given back, because what does not return may go on until the process has ended: its lease ends within %s", m.lease.lease.TTL())
+		m.lease.stopSoon()
+	} else {
+		m.lease.stop()
+		m.lease.release()
+	}
 	if m.d.log.Opened() {
 		m.d.log.Retry() // so that the last line is the last one in the file, too
 		m.d.Logf("Shutdown Complete. Uptime: %s Iterations: %d Exit status: %d", m.d.uptime(), m.d.Iteration(), code)
@@ -341,12 +370,12 @@ func (m *machine) inheritTheRest() {
 	if m.inherited.Lease != nil && m.lease == nil && m.d.set.lock != nil {
 		ctx, cancel := clockwork.WithTimeout(context.Background(), m.d.host.Clock, releaseTimeout)
 		defer cancel()
-		lease, err := m.d.acquire(ctx, m.inherited)
-		if err != nil {
+		m.won = &attempt{}
+		if err := m.d.acquire(ctx, m.inherited, m.won); err != nil {
 			m.d.Logf("Error: the lock was not given back: %v", err)
 			return
 		}
-		m.lease = newLeaseRenewer(lease, 0, m.d.host.Clock, m.d.Logf)
+		m.keepLease()
 	}
 }
 

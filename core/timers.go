@@ -23,6 +23,10 @@ const (
 // causeNotRenewed is the cause of a leaseLost event that a deadline posts.
 const causeNotRenewed = "could not be renewed in time"
 
+// grace is how long an iteration that was told to end by its context may still
+// take.
+const grace = time.Second
+
 var deadlineEvents = [numDeadlines]event{
 	tickAt:             {kind: tickDue},
 	iterationTimeoutAt: {kind: iterationTimedOut},

@@ -205,6 +205,12 @@ func (j *jobs) abandon() {
 // running: then no other one may start in this process.
 func (j *jobs) mayStillRun() bool { return len(j.hung) > 0 }
 
+// mayExecute reports whether a setup or an iteration runs, or may still run.
+func (j *jobs) mayExecute() bool {
+	kind := j.todo.kind
+	return j.mayStillRun() || j.running && (kind == executed || kind == setUp)
+}
+
 // close ends the worker when what it runs has returned.
 func (j *jobs) close() {
 	j.cancel(context.Canceled)

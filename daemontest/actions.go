@@ -197,7 +197,8 @@ func StdoutBreaks() Action {
 }
 
 // Suspend puts the machine to sleep for d: its wall clock and boot time go on,
-// and so do the leases in a network; timers do not notice.
+// and so do the leases in a network. Timers do not notice; what waits for the end
+// of a lease does.
 func Suspend(d time.Duration) Action {
 	return condition(fmt.Sprintf("suspend %s", d), func(w *World) { w.sim.Machine.Wall.Suspend(d) })
 }

@@ -15,7 +15,8 @@ type NewFunc func(extra ...core.Option) *core.Daemon
 
 // Leased returns a lock in the world's store that expires unless it is renewed,
 // as one in a network does, under the given URL or name. Every other lock that
-// a daemon declares is kept in the same store, and freed when its holder dies.
+// a daemon declares, lock files apart, is kept in the same store: with the TTL
+// that a method TTL() time.Duration of it tells, else until its holder dies.
 func Leased(name string, ttl time.Duration) lock.Locker { return world.Leased(name, ttl) }
 
 // Hangs is a Setup, Teardown or any other function of a daemon's own that

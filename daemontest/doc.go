@@ -115,7 +115,17 @@
 // the world's time as its modification time; files of your own have the real one.
 //
 // time.Now in a scenario agrees with Scenario.Start. [StepWallClock] and [Suspend]
-// move the daemon's wall clock alone.
+// move the daemon's wall clock alone; [Suspend] its Boot, too, by which leases end.
+//
+// # Locks
+//
+// Lock files are real ones. All other locks are kept in one store, which is
+// reached as over a network and has faults of its own: it is out of order
+// ([LockOutage]) or slow ([LockTakes]), its answers are lost ([LockAnswersLost]),
+// it pauses ([LockPauses]), forgets a lock ([FreeLock]) or gives it to somebody else
+// ([StealLock]), cannot be watched ([LockUnwatched]), and its clock is another one
+// than the daemon's ([StepLockClock]). A store sees a process die that holds a lock
+// without a TTL, and no other: see [Leased].
 //
 // # The network
 //

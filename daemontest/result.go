@@ -121,6 +121,19 @@ func (r *Result) Starts() []time.Duration {
 	return starts
 }
 
+// LoggedAt returns the times at which messages that contain text were logged, by
+// whatever process, since the scenario's own start.
+func (r *Result) LoggedAt(text string) []time.Duration {
+	var times []time.Duration
+	is := logs(text)
+	r.timeline().Each(func(e timeline.Entry) {
+		if is(e) {
+			times = append(times, e.At)
+		}
+	})
+	return times
+}
+
 func isExecute(e timeline.Entry) bool { return e.Kind == timeline.Execute }
 
 func isLog(e timeline.Entry) bool { return e.Kind == timeline.Log }

@@ -12,8 +12,12 @@ import (
 )
 
 const (
-	// maxDetails is how much of a lock file is read.
-	maxDetails = 4096
+	// maxDetails is how much of a lock file is read: JSON writes a byte of a
+	// command line as six at most.
+	maxDetails = 8192
+
+	// maxCommand is how much of a command line is read.
+	maxCommand = 1 << 10
 
 	// maxToken is the greatest token that a lock file can have come to by
 	// itself. A greater one is garbage, and would leave no space to grow.
@@ -35,7 +39,8 @@ func readDetails(file *os.File) (details, error) {
 	if err := json.NewDecoder(text).Decode(&d); err != nil {
 		return details{}, fmt.Errorf("read the details in %s: %w", file.Name(), err)
 	}
-	d.Name, d.Host = printable(d.Name), printable(d.Host)
+	d.Name, d.Host, d.Start = printable(d.Name), printable(d.Host), printable(d.Start)
+	d.Command = printable(d.Command[:min(len(d.Command), maxCommand)])
 	return d, nil
 }
 

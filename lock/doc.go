@@ -31,9 +31,11 @@
 //
 // [Locker] says where a lock is, and holds nothing. Acquire answers at once: a
 // lease, or a [HeldError] that tells who holds the lock, or another error. To
-// wait for a lock, ask again. The lease is renewed from time to time, which also
-// finds out that it was lost. Handoff prepares it for the next program, Inherit
-// takes it over there, and Release gives it back.
+// wait for a lock, ask again; one that is a [Waiter] tells when that is worth it.
+// One that is a [Looker] tells who holds it without asking for it. The lease is
+// renewed from time to time, which also finds out that it was lost. Handoff
+// prepares it for the next program, Inherit takes it over there, and Release gives
+// it back.
 //
 // A lock that depends on where it is used is a [Binder]: a daemon gives it the
 // folder that it was started in, and its clock.

@@ -34,6 +34,7 @@ type FileLock struct {
 var (
 	_ Locker = FileLock{}
 	_ Binder = FileLock{}
+	_ Looker = FileLock{}
 	_ Lease  = (*fileLease)(nil)
 )
 

@@ -17,24 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/evertick/evertick/lock"
-	"github.com/evertick/evertick/lock/locktest"
 )
-
-func TestFileConforms(t *testing.T) {
-	locktest.Run(t, locktest.Subject{
-		New: func(t *testing.T) (a, b lock.Locker) {
-			path := filepath.Join(t.TempDir(), "x.lock")
-			return lock.File(path), lock.File(path)
-		},
-		Exec: execFile,
-		Steal: func(t *testing.T, a lock.Locker) {
-			require.NoError(t, os.Remove(strings.TrimPrefix(a.String(), "file:")))
-			thief, err := a.Acquire(context.Background(), lock.Owner{Name: "thief", PID: 1, Host: "elsewhere", Since: time.Now()})
-			require.NoError(t, err)
-			t.Cleanup(func() { _ = thief.Release(context.Background()) })
-		},
-	})
-}
 
 // execFile gives the next program a descriptor of its own, because this one
 // belongs to an os.File that would close it.

@@ -3,12 +3,14 @@ package lock
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/internal/safefile"
 )
 
 // A holder has the lock an instant before its details are written, so a loser
@@ -41,6 +43,30 @@ func (f FileLock) holderOf(ctx context.Context, file *os.File, host string) Owne
 		return Owner{}
 	}
 	return last.Owner
+}
+
+// Look reads who holds the lock, as the file says. It does not ask the kernel,
+// because that would keep others for an instant from taking the lock.
+func (f FileLock) Look(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("lock: look at %s: %w", f, context.Cause(ctx))
+	}
+	file, err := safefile.Open(f.path, os.O_RDONLY, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("lock: look at %s: %w", f, err)
+	}
+	defer func() { _ = file.Close() }()
+	d, err := readDetails(file)
+	switch {
+	case err != nil:
+		return fmt.Errorf("lock: look at %s: %w", f, err)
+	case d.PID <= 0:
+		return nil
+	}
+	return &HeldError{Lock: f.String(), Holder: d.Owner}
 }
 
 // Processes is the processes among which lock files name their holders.

@@ -25,6 +25,14 @@ type Owner struct {
 	// Since is the wall-clock time at which the owner asked; the zero value
 	// when it is not known.
 	Since time.Time `json:"since"`
+
+	// Start identifies the process among all that had its PID on that host, in
+	// a form of the host's own; empty when it is not known.
+	Start string `json:"start,omitempty"`
+
+	// Command is the command line, for people to read, of at most 1 KiB; empty
+	// when it is not known.
+	Command string `json:"command,omitempty"`
 }
 
 // Locker is a single-instance lock as it is declared: it says where the lock
@@ -48,12 +56,40 @@ type Locker interface {
 	String() string
 }
 
+// Waiter is a Locker that knows when it is worth asking again.
+type Waiter interface {
+	// Wait returns nil when the lock may be free, and at the latest after a
+	// pause that is scaled to the lock's TTL, so that a release that it does not
+	// see costs one such pause. Otherwise it returns the context's cause, or
+	// the reason why it cannot wait: then the caller pauses by itself. It takes
+	// nothing. Many may wait for one lock; they should not ask again at one and
+	// the same instant.
+	Wait(ctx context.Context) error
+}
+
+// Looker is a Locker that can tell who holds the lock without asking for it.
+type Looker interface {
+	// Look returns a *HeldError that says who holds the lock, or nil when nobody
+	// does. Any other error says why that cannot be told;
+	// errors.Is(err, errors.ErrUnsupported) matches when it never can. It takes
+	// nothing.
+	Look(ctx context.Context) error
+}
+
 // Binder is a Locker that depends on where it is used.
 type Binder interface {
 	// Bind returns the same lock with a relative path resolved against dir (an
 	// absolute one stays as it is), and with the clock that it waits by. A nil
 	// clock is the real one.
 	Bind(dir string, clock clockwork.Clock) Locker
+}
+
+// IntervalBinder is a Locker whose TTL follows the interval of the daemon that
+// declares it.
+type IntervalBinder interface {
+	// BindInterval returns the same lock for a loop of that interval; 0 is a loop
+	// without one. A TTL that was declared stays as it is.
+	BindInterval(interval time.Duration) Locker
 }
 
 // Lease is a lock that is held. It is safe for concurrent use.
@@ -109,6 +145,11 @@ type HeldError struct {
 	// Holder is the owner as it left its details; the zero value when they
 	// could not be read.
 	Holder Owner
+
+	// TTL is how long at most the lease lives on unless it is renewed. 0 means
+	// that it does not end by time, because the kernel frees it when its holder
+	// dies, or that this is not known.
+	TTL time.Duration
 }
 
 // Error names the lock, and its holder as far as it is known.

@@ -31,6 +31,7 @@ type Memory struct {
 	tokens  map[string]uint64 // the last one of each lock
 	holders int               // how many there have been
 	outage  error
+	waiting []*memoryWait // in the order in which they came
 }
 
 // memoryHold is who holds a lock.
@@ -95,7 +96,7 @@ func (m *Memory) Kill(host string, pid int) {
 	defer m.mu.Unlock()
 	for name, h := range m.leases {
 		if h.ttl == 0 && h.who.Host == host && h.who.PID == pid {
-			delete(m.leases, name)
+			m.free(name)
 		}
 	}
 }
@@ -113,7 +114,7 @@ func (m *Memory) SetOutage(cause error) {
 func (m *Memory) Evict(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.leases, name)
+	m.free(name)
 }
 
 // Steal gives the lock to another owner, even while it is held, and returns the

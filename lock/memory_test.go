@@ -3,7 +3,6 @@ package lock_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,40 +13,9 @@ import (
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/lock"
-	"github.com/evertick/evertick/lock/locktest"
 )
 
 func newStore() *lock.Memory { return lock.NewMemory(clockwork.From(clock.New())) }
-
-func TestNullConforms(t *testing.T) {
-	locktest.Run(t, locktest.Subject{
-		New:  func(*testing.T) (a, b lock.Locker) { return lock.Null(), lock.Null() },
-		Open: true,
-	})
-}
-
-func TestMemoryConforms(t *testing.T) {
-	for _, ttl := range []time.Duration{0, time.Second} {
-		t.Run(fmt.Sprint("TTL ", ttl), func(t *testing.T) {
-			var store *lock.Memory
-			s := locktest.Subject{
-				New: func(*testing.T) (a, b lock.Locker) {
-					store = newStore()
-					return store.Lock("x", ttl), store.Lock("x", ttl)
-				},
-				Unparsable: true,
-				Steal: func(*testing.T, lock.Locker) {
-					store.Steal("x", lock.Owner{Name: "thief", PID: 1, Host: "elsewhere"}, 0)
-				},
-				In: synctest.Test,
-			}
-			if ttl > 0 {
-				s.Advance = time.Sleep
-			}
-			locktest.Run(t, s)
-		})
-	}
-}
 
 func owner(pid int) lock.Owner { return lock.Owner{Name: "d", PID: pid, Host: "h"} }
 

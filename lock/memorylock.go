@@ -22,6 +22,8 @@ type memoryLease struct {
 
 var (
 	_ Locker = memoryLock{}
+	_ Waiter = memoryLock{}
+	_ Looker = memoryLock{}
 	_ Lease  = memoryLease{}
 )
 
@@ -46,7 +48,7 @@ func (l memoryLock) Acquire(ctx context.Context, who Owner) (Lease, error) {
 	}
 	defer m.mu.Unlock()
 	if h := m.hold(l.name); h != nil {
-		return nil, &HeldError{Lock: l.String(), Holder: h.who}
+		return nil, l.heldBy(h)
 	}
 	h := m.grant(l.name, who, l.ttl)
 	return memoryLease{l, h.holder, h.token}, nil
@@ -100,7 +102,7 @@ func (l memoryLease) Release(ctx context.Context) error {
 	}
 	defer m.mu.Unlock()
 	if h := m.hold(l.lock.name); h != nil && h.holder == l.holder {
-		delete(m.leases, l.lock.name)
+		m.free(l.lock.name)
 	}
 	return nil
 }

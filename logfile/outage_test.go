@@ -61,6 +61,49 @@ func TestATornLineIsWrittenAgain(t *testing.T) {
 	}
 }
 
+// A line that was cut off is ended before the next one, however long that takes,
+// and in the file that it is in.
+func TestATornLineStaysOnALineOfItsOwn(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		between func(f *fixture)
+		old     []string
+		now     []string
+	}{
+		{
+			"the disk stays full",
+			func(f *fixture) { f.files.fill(0) },
+			nil,
+			[]string{header, "to", full, "torn in two", "waits", again, "whole"},
+		},
+		{
+			"the file is taken away",
+			func(f *fixture) {
+				if err := f.files.rename(path, path+".1"); err != nil {
+					f.t.Error(err)
+				}
+				f.files.clean()
+			},
+			[]string{header, "to"},
+			[]string{header, full, "torn in two", again, "waits", "whole"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := opened(t)
+			f.files.fill(len("[2026-11-23 08:12:45] 12345 to"))
+			f.second("torn in two")
+			c.between(f)
+			f.second("waits")
+			f.files.clean()
+			f.second("whole")
+			f.holds(path, c.now...)
+			if c.old != nil {
+				f.holds(path+".1", c.old...)
+			}
+		})
+	}
+}
+
 // A disk with little space takes the held lines bit by bit, each in full and
 // in their order.
 func TestHeldLinesFollowBitByBit(t *testing.T) {

@@ -57,6 +57,11 @@ type Host struct {
 	// Name is the machine's name.
 	Name string
 
+	// StartOf returns what identifies a process of this machine among all that
+	// have its number; empty where that cannot be told. os.ErrProcessDone says
+	// that there is no such process. Nil is one that can never tell.
+	StartOf func(pid int) (start string, err error)
+
 	// User returns the user that the process runs as. It is asked for a dump
 	// only, because to look a name up can take time and memory.
 	User func() string

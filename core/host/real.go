@@ -43,6 +43,7 @@ func Real() Host {
 		Stderr:     os.Stderr,
 		Args:       os.Args[1:],
 		Name:       name,
+		StartOf:    reexec.StartOf,
 		User:       currentUser,
 		Vitals:     runtimeVitals,
 		Resident:   reexec.Resident,

@@ -209,6 +209,20 @@ func (l *Life) action(s Step) daemontest.Action {
 		return daemontest.FreeLock(l.lockURL())
 	case LockStolen:
 		return daemontest.StealLock(l.lockURL())
+	case LockLost:
+		return daemontest.LockAnswersLost(errDown)
+	case LockAnswers:
+		return daemontest.LockAnswersLost(nil)
+	case LockPaused, LockResumed:
+		return daemontest.LockPauses(s.Does == LockPaused)
+	case LockBlind:
+		return daemontest.LockUnwatched(errDown)
+	case LockWatched:
+		return daemontest.LockUnwatched(nil)
+	case LockClock:
+		return daemontest.StepLockClock(s.For)
+	case Suspended:
+		return daemontest.Suspend(s.For)
 	case DiskFull, DiskFree:
 		return daemontest.DiskFull(s.Does == DiskFull)
 	case MailDown:
@@ -250,7 +264,7 @@ func (l *Life) mends() []Step {
 	cures := map[Action]Action{
 		LockOutage: LockBack, DiskFull: DiskFree, MailDown: MailBack, BinaryBroken: BinaryBack,
 		BinaryHangs: BinaryBack, BinaryLost: BinaryBack, Halt: Cont, LockStolen: LockFreed,
-		LockSlow: LockSlow, MailSlow: MailSlow,
+		LockSlow: LockSlow, MailSlow: MailSlow, LockLost: LockAnswers, LockPaused: LockResumed, LockBlind: LockWatched,
 	}
 	var mends []Step
 	done := map[Action]bool{}

@@ -131,6 +131,13 @@ func (d drawer) actions(l *Life) []Action {
 			[]Action{Hup, LockFreed, BinaryLost, RunSecond, Halt, Cont, Kill},
 			[]Action{Hup, BinaryHangs, BinaryLost, LockFreed, LockSlow}) // a trial that outlives the lock
 	}
+	if l.Lock == Leased {
+		faults := []Action{LockLost, LockAnswers, LockPaused, LockResumed, LockBlind, LockClock, Suspended}
+		themes[0] = append(themes[0], faults...)
+		themes = append(themes,
+			append(faults, RunSecond, Kill),
+			append(faults, RunSecond, Hup, LockFreed, LockOutage, LockBack, BinaryLost, BinaryBack))
+	}
 	if l.PIDFile {
 		themes[0] = append(themes[0], SendRestart, SendDump, SendStop, RunSecond, NoPIDFile)
 	}
@@ -149,6 +156,10 @@ func (d drawer) steps(l *Life) (all []Step) {
 		switch s.Does {
 		case LockSlow, MailSlow:
 			s.For = pick(d, "slow", time.Second, 100*time.Millisecond, 4*time.Second, 6*time.Second, 0)
+		case LockClock:
+			s.For = pick(d, "lock store's clock", l.TTL, -l.TTL)
+		case Suspended:
+			s.For = pick(d, "suspended", l.TTL, l.TTL/5, l.TTL-l.TTL/4, time.Hour)
 		case WallClock:
 			s.For = pick(d, "wall clock", time.Hour, -time.Hour, time.Second)
 		default:

@@ -54,6 +54,8 @@ func everything() explore.Life {
 		explore.Term, explore.Int, explore.Hup, explore.Usr1, explore.Cont, explore.Halt, explore.Kill,
 		explore.SendStop, explore.SendRestart, explore.SendDump, explore.RunSecond,
 		explore.LockOutage, explore.LockBack, explore.LockSlow, explore.LockFreed, explore.LockStolen,
+		explore.LockLost, explore.LockAnswers, explore.LockPaused, explore.LockResumed, explore.LockBlind, explore.LockWatched,
+		explore.LockClock, explore.Suspended,
 		explore.DiskFull, explore.DiskFree, explore.MailDown, explore.MailBack, explore.MailSlow,
 		explore.BinaryBroken, explore.BinaryHangs, explore.BinaryLost, explore.BinaryBack,
 		explore.NoPIDFile, explore.NoLogFile, explore.WallClock,

@@ -107,7 +107,7 @@ const (
 type Step struct {
 	At   time.Duration
 	Does Action
-	For  time.Duration `json:",omitzero"` // LockSlow, MailSlow, WallClock
+	For  time.Duration `json:",omitzero"` // LockSlow, LockClock, MailSlow, Suspended, WallClock
 	Any  bool          `json:",omitzero"` // among the steps of one instant, the seed decides
 }
 
@@ -132,6 +132,14 @@ const (
 	LockSlow     Action = "lock slow"
 	LockFreed    Action = "lock freed"
 	LockStolen   Action = "lock stolen"
+	LockLost     Action = "lock answers lost"
+	LockAnswers  Action = "lock answers again"
+	LockPaused   Action = "lock store paused"
+	LockResumed  Action = "lock store goes on"
+	LockBlind    Action = "lock unwatched"
+	LockWatched  Action = "lock watched again"
+	LockClock    Action = "lock store's clock"
+	Suspended    Action = "suspended"
 	DiskFull     Action = "disk full"
 	DiskFree     Action = "disk free"
 	MailDown     Action = "mail down"
@@ -204,6 +212,11 @@ func (l *Life) recovery() time.Duration {
 	bound := 2*l.stopBound() + 2*trialTimeout + 2*maxBackoff + 2*l.TTL + l.IterationTimeout + 2*l.Interval + 5*time.Second
 	for _, i := range l.Iterations {
 		bound += i.For
+	}
+	for _, s := range l.Steps {
+		if s.Does == LockClock && s.For < 0 { // leases live on for longer
+			bound -= s.For
+		}
 	}
 	for _, f := range l.Functions {
 		bound += 2 * f.For

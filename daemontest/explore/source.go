@@ -169,6 +169,10 @@ func (l *Life) actionSource(s Step) string {
 		return "LockTakes(" + source(s.For) + ")"
 	case MailSlow:
 		return "MailTakes(" + source(s.For) + ")"
+	case LockClock:
+		return "StepLockClock(" + source(s.For) + ")"
+	case Suspended:
+		return "Suspend(" + source(s.For) + ")"
 	case WallClock:
 		return "StepWallClock(" + source(s.For) + ")"
 	case LockFreed:
@@ -182,7 +186,9 @@ func (l *Life) actionSource(s Step) string {
 	default:
 	}
 	if text := map[Action]string{
-		LockOutage: "LockOutage" + down, LockBack: "LockOutage(nil)", DiskFull: "DiskFull(true)", DiskFree: "DiskFull(false)",
+		LockOutage: "LockOutage" + down, LockBack: "LockOutage(nil)", LockLost: "LockAnswersLost" + down, LockAnswers: "LockAnswersLost(nil)",
+		LockPaused: "LockPauses(true)", LockResumed: "LockPauses(false)", LockBlind: "LockUnwatched" + down, LockWatched: "LockUnwatched(nil)",
+		DiskFull: "DiskFull(true)", DiskFree: "DiskFull(false)",
 		MailDown: "MailDown" + down, MailBack: "MailDown(nil)", BinaryBroken: "BreakBinary" + down, BinaryHangs: "HangBinary()",
 		BinaryLost: "LoseBinary()", BinaryBack: "BreakBinary(nil)",
 	}[s.Does]; text != "" {

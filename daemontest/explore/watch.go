@@ -169,6 +169,14 @@ func (w *watcher) step(s Step) {
 		w.resume(p)
 	case LockFreed, LockStolen:
 		w.tamper()
+	case LockClock:
+		if s.For > 0 { // the lease ends before its holder can know
+			w.tamper()
+		}
+	case Suspended: // nobody could stop meanwhile
+		for _, p := range w.processes {
+			p.resumed = w.sim.Now()
+		}
 	case Term, Int, Usr1, Hup:
 		p.signals = append(p.signals, signalled{w.sim.Now(), s.Does, p.stopped})
 		if s.Does == Hup && p.handled && !p.stopped {

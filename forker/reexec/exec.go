@@ -12,10 +12,12 @@ import (
 )
 
 // Exec replaces this process's program by p: same PID, same parent, same
-// standard streams, and p.Files under the same descriptors. A report that is still waited
-// for is the next program's to give. It returns only
-// when that fails, and then everything is as it was: working directory,
-// environment, and the descriptors' close-on-exec flags. Call Quiesce of
+// standard streams, and p.Files under the same descriptors. No child has these: none
+// that is started meanwhile, and none that the next program starts before it takes
+// them over. What it has not taken over, it passes on once more. A report that is
+// still waited for is the next program's to give. It returns only when that fails,
+// and then everything is as it was: working directory, environment, and the
+// descriptors' close-on-exec flags. Call Quiesce of
 // package signals first, and Listen again after a failure. On Linux, children
 // that asked to die with their parent (Pdeathsig) die, because the thread that
 // started them does.
@@ -31,11 +33,11 @@ func execute(p Program) error {
 	if err != nil {
 		return err
 	}
-	files := p.Files
+	var own []int // that this package passes on
 	if state != nil {
 		defer state.Close()
 		info.StateFile = int(state.Fd())
-		files = append(files[:len(files):len(files)], state)
+		own = append(own, info.StateFile)
 	}
 	reporter := &thisProcess().reporter
 	reporter.mu.Lock()
@@ -45,7 +47,11 @@ func execute(p Program) error {
 			return err
 		}
 		info.Detached = reporter.detached
-		files = append(files[:len(files):len(files)], reporter.pipe)
+		own = append(own, info.Report)
+	}
+	fds, err := info.putFiles(p.Files, inherited.files)
+	if err != nil {
+		return err
 	}
 	env, err := info.environment()
 	if err != nil {
@@ -61,7 +67,7 @@ func execute(p Program) error {
 	syscall.ForkLock.Lock()
 	defer syscall.ForkLock.Unlock()
 	defer runtime.KeepAlive(p.Files)
-	restore, err := makeInheritable(files)
+	restore, err := makeInheritable(append(fds, own...))
 	defer restore()
 	if err != nil {
 		return err
@@ -89,23 +95,23 @@ func changeDir(dir string) (back func(), err error) {
 	}, nil
 }
 
-// makeInheritable lets the next program have files; restore takes that back.
-func makeInheritable(files []*os.File) (restore func(), err error) {
+// makeInheritable lets the next program have descriptors; restore takes that
+// back.
+func makeInheritable(fds []int) (restore func(), err error) {
 	var changed []int
 	restore = func() {
 		for _, fd := range changed {
 			unix.CloseOnExec(fd)
 		}
 	}
-	for _, f := range files {
-		fd := int(f.Fd())
+	for _, fd := range fds {
 		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
 		if err == nil && flags&unix.FD_CLOEXEC != 0 {
 			_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFD, flags&^unix.FD_CLOEXEC)
 			changed = append(changed, fd)
 		}
 		if err != nil {
-			return restore, fmt.Errorf("pass on %s: %w", f.Name(), err)
+			return restore, fmt.Errorf("pass on descriptor %d: %w", fd, err)
 		}
 	}
 	return restore, nil

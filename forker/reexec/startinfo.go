@@ -45,6 +45,9 @@ type startInfo struct {
 	State     []byte `json:"state,omitempty"`
 	StateFile int    `json:"state_file,omitempty"`
 
+	// Files are those that an exec keeps open for its next program.
+	Files []passedFile `json:"files,omitempty"`
+
 	// Ignored are the signals that the former program ignored while it was
 	// replaced.
 	Ignored []syscall.Signal `json:"ignored,omitempty"`
@@ -55,6 +58,7 @@ type inheritance struct {
 	origin      Origin
 	detached    bool // a launcher waits for the report
 	report      *os.File
+	files       []passedFile
 	brokenPipes chan os.Signal
 }
 
@@ -98,8 +102,12 @@ func (s startInfo) accept() (inheritance, bool) {
 	switch s.Kind {
 	case Restarted.String():
 		in.origin.Kind = Restarted
-		if s.PID != os.Getpid() || s.Report == 0 {
-			return in, s.PID == os.Getpid()
+		if s.PID != os.Getpid() {
+			return in, false
+		}
+		in.files = s.takeFiles()
+		if s.Report == 0 {
+			return in, true
 		}
 		in.detached = s.Detached
 	case Detached.String():

@@ -22,7 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	roletest.Main(m, map[string]roletest.Role{"obey": obey})
+	roletest.Main(m, map[string]roletest.Role{"obey": obey, "storm": inAStorm})
 }
 
 // obey does what it reads from standard input, and replies on standard output,

@@ -32,20 +32,21 @@ var orders = []order{
 		dir: "core",
 		files: `
 			doc.go errors.go histogram.go stats.go
-			queue.go states.go
+			queue.go states.go timers.go lease.go
 			history.go handover.go cleanups.go handlerqueue.go alerts.go
 			hooks.go plugin.go options.go
-			process.go daemon.go call.go validate.go
-			timers.go worker.go lease.go pidfile.go trial.go ending.go health.go
+			process.go daemon.go owner.go call.go validate.go
+			worker.go pidfile.go trial.go ending.go health.go
 			execute.go machine.go command.go control.go
 			schedule.go housekeeping.go lock.go ready.go dump.go signals.go
-			stop.go leaseloss.go restart.go failure.go iterate.go start.go
+			lossreport.go stop.go restart.go leaseloss.go standby.go failure.go iterate.go start.go
 			lifecycle.go run.go`,
 		upward: map[string]string{
 			"hooks.go -> daemon.go":   "a user's handler is given its daemon",
 			"plugin.go -> daemon.go":  "a plugin is given its daemon",
 			"options.go -> daemon.go": "a user's function is given its daemon",
 			"stop.go -> restart.go":   "teardown ends in exec, which a stop may end in teardown",
+			"stop.go -> leaseloss.go": "what ignores the loss of the lock is not waited for",
 		},
 	},
 	{
@@ -61,7 +62,7 @@ var orders = []order{
 		files: `
 			doc.go time.go met.go wall.go signaleffects.go signals.go temporary.go files.go locked.go timers.go process.go generation.go
 			logfiles.go pidfile.go program.go replies.go streams.go supervisor.go steps.go reexec.go
-			observe.go mail.go locks.go clock.go machine.go
+			observe.go mail.go clock.go lockfaults.go locks.go processlock.go machine.go
 			stacks.go causes.go watchdog.go world.go network.go sockets.go label.go life.go play.go`,
 	},
 	{
@@ -70,7 +71,7 @@ var orders = []order{
 	},
 	{
 		dir:   "daemontest",
-		files: "doc.go slog.go met.go world.go actions.go declare.go flags.go near.go script.go miss.go result.go steps.go want.go wanttext.go wantend.go golden.go network.go scenario.go unasked.go verdict.go play.go run.go",
+		files: "doc.go slog.go met.go world.go actions.go lockfaults.go declare.go flags.go near.go script.go miss.go result.go steps.go want.go wanttext.go wantend.go golden.go network.go scenario.go unasked.go verdict.go play.go run.go",
 	},
 }
 

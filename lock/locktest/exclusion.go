@@ -2,8 +2,6 @@ package locktest
 
 import (
 	"context"
-	"errors"
-	"sync"
 	"testing"
 
 	"github.com/evertick/evertick/lock"
@@ -13,17 +11,7 @@ func heldIsRefused(t *testing.T, p pair) {
 	lease := take(t, p.a, ann)
 	defer release(t, lease)
 	held := refused(t, p.b, bob)
-	if held.Lock != p.a.String() {
-		t.Errorf("HeldError.Lock = %s, want %s", held.Lock, p.a)
-	}
-	got := held.Holder
-	if !got.Since.Equal(ann.Since) {
-		t.Errorf("HeldError.Holder.Since = %v, want %v", got.Since, ann.Since)
-	}
-	got.Since = ann.Since
-	if got != ann {
-		t.Errorf("HeldError.Holder = %+v, want %+v", got, ann)
-	}
+	sameHolder(t, held, p.a, ann)
 	// The same declaration and the same owner are refused, too.
 	_ = refused(t, p.a, ann)
 }
@@ -73,9 +61,9 @@ func lateRelease(t *testing.T, p pair) {
 func releasedIsLost(t *testing.T, p pair) {
 	old := take(t, p.a, ann)
 	release(t, old)
-	lost(t, old.Renew(context.Background()), "Renew after Release")
+	lost(t, old.Renew(within(t)), "Renew after Release")
 	lease := take(t, p.b, bob)
-	lost(t, old.Renew(context.Background()), "Renew after Release")
+	lost(t, old.Renew(within(t)), "Renew after Release")
 	renew(t, lease)
 	release(t, lease)
 }
@@ -88,7 +76,7 @@ func neverFree(t *testing.T, p pair) {
 		_ = refused(t, p.b, bob)
 		who := ann
 		who.Since = ann.Since.AddDate(0, 0, 1)
-		next, err := p.a.Inherit(context.Background(), who, handoff)
+		next, err := p.a.Inherit(within(t), who, handoff)
 		if err != nil {
 			t.Fatalf("Inherit = %v", err)
 		}
@@ -108,7 +96,7 @@ func neverFree(t *testing.T, p pair) {
 
 func badHandoff(t *testing.T, p pair) {
 	for _, handoff := range []string{"", "nonsense", "fd:0", "fd:99999", "-1"} {
-		lease, err := p.a.Inherit(context.Background(), ann, handoff)
+		lease, err := p.a.Inherit(within(t), ann, handoff)
 		if err == nil {
 			_ = lease.Release(context.Background())
 			t.Errorf("Inherit(%q) succeeded", handoff)
@@ -117,56 +105,4 @@ func badHandoff(t *testing.T, p pair) {
 		oneLine(t, err)
 	}
 	release(t, take(t, p.b, bob))
-}
-
-func cancelled(t *testing.T, p pair) {
-	reason := errors.New("enough")
-	ctx, cancel := context.WithCancelCause(context.Background())
-	cancel(reason)
-	if lease, err := p.a.Acquire(ctx, ann); err == nil {
-		_ = lease.Release(context.Background())
-		t.Error("Acquire with a cancelled context succeeded")
-	} else if !errors.Is(err, reason) || errors.Is(err, lock.ErrHeld) {
-		t.Errorf("Acquire = %v, want the context's cause", err)
-	}
-	lease := take(t, p.b, bob)
-	if err := lease.Renew(ctx); errors.Is(err, lock.ErrLost) {
-		t.Errorf("Renew with a cancelled context = %v, which is no reason to call it lost", err)
-	}
-	renew(t, lease)
-	release(t, lease)
-}
-
-func oneWins(t *testing.T, p pair) {
-	const starters = 20
-	for range 5 {
-		var (
-			all    sync.WaitGroup
-			mu     sync.Mutex
-			leases []lock.Lease
-		)
-		start := make(chan struct{})
-		for n := range starters {
-			all.Go(func() {
-				<-start
-				lease, err := []lock.Locker{p.a, p.b}[n%2].Acquire(context.Background(), ann)
-				mu.Lock()
-				defer mu.Unlock()
-				switch {
-				case err == nil:
-					leases = append(leases, lease)
-				case !errors.Is(err, lock.ErrHeld):
-					t.Errorf("Acquire = %v", err)
-				}
-			})
-		}
-		close(start)
-		all.Wait()
-		if len(leases) != 1 {
-			t.Errorf("%d of %d won", len(leases), starters)
-		}
-		for _, lease := range leases {
-			release(t, lease)
-		}
-	}
 }

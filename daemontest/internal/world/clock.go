@@ -1,6 +1,7 @@
 package world
 
 import (
+	"context"
 	"maps"
 	"sync"
 	"time"
@@ -26,7 +27,10 @@ type Clock struct {
 	hasLoop bool                  // the loop's timer has been made
 }
 
-var _ clockwork.Clock = (*Clock)(nil)
+var (
+	_ clockwork.Clock       = (*Clock)(nil)
+	_ clockwork.BootSleeper = (*Clock)(nil)
+)
 
 func newClock(t *worldTime, wall *WallClock, g *Generation) *Clock {
 	return &Clock{time: t, wall: wall, g: g, due: map[time.Duration]int{}, sweep: manyTimers}
@@ -53,6 +57,33 @@ func (c *Clock) Wall() time.Time { return c.wall.at(c.now()) }
 func (c *Clock) Boot() time.Duration {
 	now := c.now()
 	return now + bootOffset + time.Duration(c.wall.suspended.Load())
+}
+
+// SleepUntilBoot notices when the machine was suspended.
+func (c *Clock) SleepUntilBoot(ctx context.Context, at time.Duration) error {
+	for {
+		wakes := c.wall.wakes()
+		left := at - c.Boot()
+		if c.time.abandoned.Load() {
+			return errGone
+		}
+		if left <= 0 {
+			return nil
+		}
+		t := c.NewTimer(left)
+		select {
+		case <-t.C():
+		case <-wakes:
+			if c.g != nil {
+				c.time.sleepUntilLane(c.g.process.block, laneResumed)
+			}
+		case <-ctx.Done():
+		}
+		t.Stop()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // NewTimer makes a timer that fires in a lane of the process. The first timer

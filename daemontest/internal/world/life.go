@@ -169,6 +169,7 @@ func (w *World) host(m *Machine, g *Generation) host.Host {
 		Stderr:     stream{g, &m.Stderr, timeline.Stderr},
 		Args:       g.process.args,
 		Name:       m.Name,
+		StartOf:    w.startOf,
 		User:       func() string { return "tester" },
 		Vitals:     func() host.Vitals { return host.Vitals{Heap: 1 << 20, Goroutines: 8, Go: "go"} },
 		Resident:   resident,

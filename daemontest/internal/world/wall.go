@@ -1,6 +1,7 @@
 package world
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -11,14 +12,36 @@ type WallClock struct {
 	start     time.Time
 	steps     atomic.Int64 // nanoseconds
 	suspended atomic.Int64 // nanoseconds
+
+	mu    sync.Mutex    // held for instants only
+	awake chan struct{} // closed when the machine wakes; nil: nobody waits
 }
 
 // Step moves the wall clock by d, forwards or back. No timer notices.
 func (w *WallClock) Step(d time.Duration) { w.steps.Add(int64(d)) }
 
 // Suspend lets the machine sleep for d: its wall clock and its Boot go on, and
-// what else is counted stands still. No timer notices.
-func (w *WallClock) Suspend(d time.Duration) { w.suspended.Add(int64(d)) }
+// what else is counted stands still. No timer notices, but for those that count
+// Boot.
+func (w *WallClock) Suspend(d time.Duration) {
+	w.suspended.Add(int64(d))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.awake != nil {
+		close(w.awake)
+		w.awake = nil
+	}
+}
+
+// wakes returns what is closed when the machine has been suspended and wakes.
+func (w *WallClock) wakes() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.awake == nil {
+		w.awake = make(chan struct{})
+	}
+	return w.awake
+}
 
 // at returns what the clock shows that long after the scenario's start.
 func (w *WallClock) at(d time.Duration) time.Time {

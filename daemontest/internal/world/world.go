@@ -2,6 +2,7 @@ package world
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,7 +13,6 @@ import (
 	"github.com/evertick/evertick/daemontest/internal/network"
 	"github.com/evertick/evertick/daemontest/internal/timeline"
 	"github.com/evertick/evertick/forker/reexec"
-	"github.com/evertick/evertick/lock"
 )
 
 // FirstPID is the number of the world's first process. Numbers are unique over
@@ -103,7 +103,7 @@ func newWorld(c Config, base string) *World {
 		Mail:     &MailServer{},
 	}
 	w.Timeline.Plain = m.Files.Plain
-	w.Locks = newLockStore(m.Files, lock.NewMemory(newClock(t, &m.Wall, nil)), w)
+	w.Locks = newLockStore(m.Files, newClock(t, &m.Wall, nil), w)
 	return w
 }
 
@@ -114,6 +114,14 @@ func (w *World) Remove() { w.Machine.Files.remove() }
 func (w *World) Alive(pid int) bool {
 	p := w.process(pid)
 	return p != nil && p.Alive()
+}
+
+// startOf tells a process from all others; numbers are not used again.
+func (w *World) startOf(pid int) (string, error) {
+	if !w.Alive(pid) {
+		return "", os.ErrProcessDone
+	}
+	return fmt.Sprintf("process %d", pid-FirstPID+1), nil
 }
 
 // process returns the process of that number, which may have ended; nil for none.

@@ -1,0 +1,151 @@
+package core_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/core/host"
+	"github.com/evertick/evertick/lock"
+)
+
+// asHolder makes the test binary a daemon that holds a lock whose lease lives for
+// holderTTL.
+const asHolder = "EVERTICK_CORE_AS_HOLDER"
+
+const holderTTL = 200 * time.Millisecond
+
+// holder says when its Execute has begun, and when its context has ended.
+func holder() {
+	l := lock.NewMemory(nil).Lock("x", holderTTL)
+	core.New("holder", core.WithHost(host.Real()), core.WithLock(l), core.Every(time.Hour),
+		core.Execute(func(ctx context.Context, d *core.Daemon) error {
+			fmt.Println("began 0")
+			<-ctx.Done()
+			fmt.Println("ended", int64(d.Clock().Boot()))
+			return context.Cause(ctx)
+		})).Run(context.Background())
+}
+
+// stopped starts a holder, stops it by SIGSTOP for longer than its lease lives,
+// and returns how long after SIGCONT the context of its Execute has ended, and
+// what it logged.
+func stopped(tb testing.TB) (after time.Duration, log string) {
+	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), asHolder+"=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	limit := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	defer limit.Stop()
+	lines := bufio.NewScanner(out)
+	next := func(word string) (value int64) {
+		for lines.Scan() {
+			log += lines.Text() + "\n"
+			if rest, ok := strings.CutPrefix(lines.Text(), word+" "); ok {
+				value, _ = strconv.ParseInt(rest, 10, 64)
+				return value
+			}
+		}
+		tb.Fatalf("it never %s:\n%s", word, log)
+		return 0
+	}
+	clock := clockwork.Real()
+	next("began")
+	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		tb.Fatal(err)
+	}
+	if err := clockwork.SleepUntilBoot(tb.Context(), clock, clock.Boot()+holderTTL+50*time.Millisecond); err != nil {
+		tb.Fatal(err)
+	}
+	since := clock.Boot()
+	if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		tb.Fatal(err)
+	}
+	after = time.Duration(next("ended")) - since
+	for lines.Scan() {
+		log += lines.Text() + "\n"
+	}
+	_ = cmd.Wait()
+	return after, log
+}
+
+// A real process that was stopped for longer than its lease lives ends its
+// context at SIGCONT, and not before.
+func TestARealProcessLosesItsLeaseAtSIGCONT(t *testing.T) {
+	after, log := stopped(t)
+	if after < 0 || !strings.Contains(log, "Lock Lost: memory:x: ") || strings.Count(log, "began") != 1 {
+		t.Errorf("the context ended %s after SIGCONT:\n%s", after, log)
+	}
+}
+
+// BenchmarkSIGCONT is how long after SIGCONT the context of an Execute ends whose
+// process was stopped for longer than its lease lives.
+func BenchmarkSIGCONT(b *testing.B) {
+	var all []time.Duration
+	for range b.N {
+		after, _ := stopped(b)
+		all = append(all, after)
+	}
+	slices.Sort(all)
+	b.ReportMetric(micros(all[len(all)/2]), "p50-µs")
+	b.ReportMetric(micros(all[len(all)*99/100]), "p99-µs")
+	b.ReportMetric(micros(all[len(all)-1]), "max-µs")
+}
+
+// hanging is a standard output that takes nothing until it is let go.
+type hanging struct{ goesOn chan struct{} }
+
+func (h hanging) Write(p []byte) (int, error) {
+	<-h.goesOn
+	return len(p), nil
+}
+
+// The context ends in time although the log hangs.
+func TestALogThatHangsDoesNotHoldUpTheLoss(t *testing.T) {
+	h, out := host.Real(), hanging{make(chan struct{})}
+	h.Stdout, h.Stderr = out, out
+	store := lock.NewMemory(nil)
+	began, ended, code := make(chan struct{}), make(chan error, 1), make(chan int, 1)
+	d := core.New("poller", core.WithHost(h), core.WithLock(store.Lock("x", holderTTL)), core.Every(time.Hour),
+		core.Execute(func(ctx context.Context, _ *core.Daemon) error {
+			close(began)
+			<-ctx.Done()
+			ended <- context.Cause(ctx)
+			return nil
+		}))
+	go func() { code <- d.Run(context.Background()) }()
+	select {
+	case out.goesOn <- struct{}{}: // Application Startup
+	case <-time.After(20 * time.Second):
+		t.Fatal("it says nothing")
+	}
+	<-began
+	store.Evict("x")
+	select {
+	case err := <-ended:
+		if !strings.Contains(err.Error(), "lock lost") {
+			t.Errorf("the context ended with: %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the context did not end")
+	}
+	close(out.goesOn)
+	if got := <-code; got != 1 {
+		t.Errorf("exit status %d", got)
+	}
+}

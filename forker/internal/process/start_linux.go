@@ -1,0 +1,42 @@
+package process
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// startField is the place of starttime in /proc/PID/stat, counted from the one
+// that follows the command's name: proc_pid_stat(5).
+const startField = 22 - 3
+
+// Start returns what identifies process pid among all that have its number on
+// this machine: the machine's boot, and the kernel's clock ticks since then. An
+// exec leaves it as it is. It is empty where it cannot be told.
+// os.ErrProcessDone says that there is no such process, or that it has ended
+// and only waits to be reaped.
+func Start(pid int) (string, error) {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil { // /proc may hide processes of others
+		if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			return "", os.ErrProcessDone
+		}
+		return "", nil
+	}
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) <= startField {
+		return "", fmt.Errorf("/proc/%d/stat is not as proc_pid_stat(5) tells it: %q", pid, stat)
+	}
+	if state := string(fields[0]); state == "Z" || state == "X" {
+		return "", os.ErrProcessDone
+	}
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", nil
+	}
+	return strings.TrimSpace(string(boot)) + "/" + string(fields[startField]), nil
+}

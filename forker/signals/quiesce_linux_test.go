@@ -1,0 +1,87 @@
+package signals_test
+
+import (
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/evertick/evertick/forker/internal/roletest"
+	"github.com/evertick/evertick/forker/signals"
+)
+
+// What has arrived before Quiesce is delivered, in each of many rounds.
+func TestQuiesceLosesNothing(t *testing.T) {
+	runtime.LockOSThread() // which takes the signals that it sends to itself at once
+	defer runtime.UnlockOSThread()
+	var o signals.OS
+	defer o.Listen(nil, nil)
+	for range 500 {
+		var delivered atomic.Int64
+		o.Listen([]os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTERM}, func(os.Signal) { delivered.Add(1) })
+		for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTERM} {
+			require.NoError(t, unix.Tgkill(os.Getpid(), unix.Gettid(), sig))
+		}
+		o.Quiesce(syscall.SIGHUP, syscall.SIGUSR1)
+		require.Equal(t, int64(3), delivered.Load())
+	}
+}
+
+// caught reports whether this process has a handler for a signal.
+func caught(t *testing.T, sig syscall.Signal) bool {
+	status, err := os.ReadFile("/proc/self/status")
+	require.NoError(t, err)
+	_, after, found := strings.Cut(string(status), "SigCgt:\t")
+	require.True(t, found)
+	mask, err := strconv.ParseUint(after[:16], 16, 64)
+	require.NoError(t, err)
+	return mask&(1<<(sig-1)) != 0
+}
+
+// Between Quiesce and exec a SIGTERM ends the process at the very moment at which
+// it is sent: a handler of the Go runtime could be cut off by the exec.
+func TestQuiesceLeavesSIGTERMToTheKernel(t *testing.T) {
+	var o signals.OS
+	defer o.Listen(nil, nil)
+	o.Listen([]os.Signal{syscall.SIGTERM}, func(os.Signal) {})
+	require.True(t, caught(t, syscall.SIGTERM))
+	o.Quiesce(syscall.SIGHUP)
+	require.False(t, caught(t, syscall.SIGTERM))
+	o.Listen([]os.Signal{syscall.SIGTERM}, func(os.Signal) {}) // after an exec that failed
+	require.True(t, caught(t, syscall.SIGTERM))
+}
+
+// inAStorm listens and quiesces again and again while signals arrive.
+func inAStorm([]string) {
+	var o signals.OS
+	o.Listen([]os.Signal{syscall.SIGUSR1, syscall.SIGUSR2}, func(os.Signal) {})
+	var calm atomic.Bool
+	var senders sync.WaitGroup
+	for _, sig := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGUSR2} {
+		senders.Go(func() {
+			for !calm.Load() {
+				roletest.Must(syscall.Kill(os.Getpid(), sig))
+			}
+		})
+	}
+	for range 200 {
+		o.Quiesce(syscall.SIGUSR1, syscall.SIGUSR2)
+		o.Listen([]os.Signal{syscall.SIGUSR1, syscall.SIGUSR2}, func(os.Signal) {})
+	}
+	calm.Store(true)
+	senders.Wait()
+}
+
+// No signal that is to be ignored gets through between two channels that are
+// closed.
+func TestQuiesceInAStorm(t *testing.T) {
+	out, err := roletest.Command("storm").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
