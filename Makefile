@@ -1,5 +1,6 @@
 # Needs Go and make, nothing else: the linter and Graphviz are pinned in tools/
-# and built by the go command itself, and tools/race sees to the race detector.
+# and built by the go command itself, tools/race sees to the race detector, and
+# tools/memcached to the server of the tests that need one.
 #
 # CI runs `make test`, `make nested` and `make lint` (.ci/run).
 
@@ -29,7 +30,8 @@ test: ## the tests with the race detector, the other platforms, the generated fi
 	@echo "make test: all good"
 
 race:
-	@race=$$(GO=$(GO) tools/race) && set -x && \
+	@memcached=$$(tools/memcached) && PATH="$$PATH:$${memcached%/*}" && export PATH && \
+	race=$$(GO=$(GO) tools/race) && set -x && \
 	DAEMONTEST_CHECK=3 $(GO) test $$race -timeout $(TIMEOUT) ./...
 
 # What a platform lacks says so when it is asked for; it must not keep the

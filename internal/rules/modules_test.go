@@ -13,6 +13,7 @@ import (
 var importers = map[string][]string{
 	"github.com/alecthomas/kingpin/v2": {"core", "examples"},
 	"github.com/benbjohnson/clock":     {"clockwork"},
+	"github.com/bradfitz/gomemcache":   {"memcache"},
 	"github.com/coreos/go-systemd/v22": {"core"},
 	"github.com/emersion/go-sasl":      {"mail/mailtest"},
 	"github.com/emersion/go-smtp":      {"mail/mailtest"},
