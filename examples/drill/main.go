@@ -13,6 +13,7 @@ import (
 
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/lock"
+	_ "github.com/evertick/evertick/lock/memcachedlock" // --lock memcached://…
 	"github.com/evertick/evertick/logfile"
 	"github.com/evertick/evertick/mail"
 	_ "github.com/evertick/evertick/mail/smtp" // --alerts smtp://…
@@ -26,6 +27,7 @@ type drill struct {
 	lock, log, alerts, witness         string
 	to                                 []string
 	hang, failAfter, panicAt           int64
+	standby                            bool
 }
 
 // New declares the daemon. A test adds its options.
@@ -41,8 +43,9 @@ func New(extra ...core.Option) *core.Daemon {
 
 func (r *drill) flags(app *kingpin.Application) {
 	app.Flag("every", "Interval; 0 means no sleep.").Default("1s").DurationVar(&r.every)
-	app.Flag("lock", "Lock against a second instance: file:PATH, PATH or null:").
+	app.Flag("lock", "Lock against a second instance: file:PATH, PATH, memcached://HOST:PORT/KEY or null:").
 		Default(core.RuntimePath("drill.lock")).StringVar(&r.lock)
+	app.Flag("standby", "Wait for a lock that is held, instead of ending.").BoolVar(&r.standby)
 	app.Flag("log", "Log file.").Default(core.RuntimePath("drill.log")).StringVar(&r.log)
 	app.Flag("work", "An execute takes this long.").DurationVar(&r.work)
 	app.Flag("hang", "Execute number N ignores everything and never returns.").PlaceHolder("N").Int64Var(&r.hang)
@@ -63,14 +66,18 @@ func (r *drill) options(*core.Daemon) ([]core.Option, error) {
 	if r.work < 0 {
 		errWork = fmt.Errorf("--work %s is negative: give 0 or more", r.work)
 	}
-	return []core.Option{
+	options := []core.Option{
 		core.FromFlag("--every", core.Every(r.every)),
 		core.FromFlag("--iteration-timeout", core.IterationTimeout(r.timeout)),
 		core.FromFlag("--restart-every", core.RestartEvery(r.restartEvery)),
 		core.WithLock(single),
 		core.WithLog(logfile.Fixed(r.log)),
 		core.WithAlerts(sender, r.to...),
-	}, errors.Join(errLock, errMail, errWork)
+	}
+	if r.standby {
+		options = append(options, core.Standby())
+	}
+	return options, errors.Join(errLock, errMail, errWork)
 }
 
 func (r *drill) sender() (mail.Sender, error) {
@@ -130,7 +137,7 @@ func (r *drill) testify(d *core.Daemon, what string) error {
 	if err != nil {
 		return fmt.Errorf("witness: %w", err)
 	}
-	_, err = fmt.Fprintf(f, "%s %d %d %d\n", what, os.Getpid(), d.FencingToken(), d.Clock().Boot().Nanoseconds())
+	_, err = fmt.Fprintf(f, "%s %d %d %d\n", what, os.Getpid(), d.Lease().Token, d.Clock().Boot().Nanoseconds())
 	return errors.Join(err, f.Close())
 }
 
