@@ -24,6 +24,10 @@
 // [Memory] is the lock of the tests: a store within the process, with leases
 // that expire, outages, evictions and thieves.
 //
+// Daemons on several machines share one in package lock/memcachedlock, or, where
+// two at once must never be, in lock/etcdlock, which is a module of its own.
+// docs/locks.md compares them.
+//
 // [Parse] makes a lock of a URL, as a command line or a configuration file has
 // it; further kinds join by [Register].
 //
