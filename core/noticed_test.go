@@ -386,3 +386,23 @@ func TestAStopOnItsWayAtExecEndsTheDaemon(t *testing.T) {
 	assert.Subset(t, sigs.ignored, []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2})
 	assert.NotContains(t, sigs.ignored, os.Signal(syscall.SIGTERM))
 }
+
+// A refused restart does not put the restart interval off.
+func TestARefusalDoesNotPutTheRestartIntervalOff(t *testing.T) {
+	play(t, equipped(core.RestartEvery(30*time.Second)), daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Instantly(),
+		Steps:   daemontest.Steps{at(19, daemontest.BreakBinary(errBoom)), at(20, hup), at(21, daemontest.BreakBinary(nil)), stopAt(40.5)},
+		Want:    daemontest.Want{daemontest.LogsTimes("Restart Refused", 1), daemontest.Restarts(1), daemontest.Exit(0)},
+	})
+}
+
+// A daemon that ends is not asked to restart by its interval.
+func TestTheRestartIntervalEndsWithTheDaemon(t *testing.T) {
+	slow := core.Teardown(func(ctx context.Context, d *core.Daemon) error { return clockwork.Sleep(ctx, d.Clock(), 2*time.Second) })
+	play(t, equipped(core.RestartEvery(10*time.Second), slow), daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Instantly().FailsAt(10, errBoom),
+		Want:    daemontest.Want{daemontest.NoLog("Restart Refused"), endsAt(11), daemontest.Exit(1)},
+	})
+}
