@@ -145,12 +145,12 @@ func TestATimeoutBetweenTwoIterationsIsSetAgain(t *testing.T) {
 		m := sleeper(IterationTimeout(time.Minute))
 		defer m.end()
 		assert.Equal(t, stateExecuting, m.onIterationTimeout(event{kind: iterationTimedOut}))
-		assert.Equal(t, time.Minute, m.timers.next().Sub(time.Now()))
+		assert.Equal(t, time.Minute, time.Until(m.timers.next()))
 
 		m.d.counters.epoch = time.Now()
 		m.d.counters.begin(time.Now().Add(-20 * time.Second))
 		assert.Equal(t, stateExecuting, m.onIterationTimeout(event{kind: iterationTimedOut}))
-		assert.Equal(t, 40*time.Second, m.timers.next().Sub(time.Now()))
+		assert.Equal(t, 40*time.Second, time.Until(m.timers.next()))
 	})
 }
 

@@ -21,7 +21,7 @@ import (
 func TestQuiesceLosesNothing(t *testing.T) {
 	runtime.LockOSThread() // which takes the signals that it sends to itself at once
 	defer runtime.UnlockOSThread()
-	var o signals.OS
+	o := signals.System() // which alone knows what has become of SIGTERM here
 	defer o.Listen(nil, nil)
 	for range 500 {
 		var delivered atomic.Int64
@@ -48,7 +48,7 @@ func caught(t *testing.T, sig syscall.Signal) bool {
 // Between Quiesce and exec a SIGTERM ends the process at the very moment at which
 // it is sent: a handler of the Go runtime could be cut off by the exec.
 func TestQuiesceLeavesSIGTERMToTheKernel(t *testing.T) {
-	var o signals.OS
+	o := signals.System()
 	defer o.Listen(nil, nil)
 	o.Listen([]os.Signal{syscall.SIGTERM}, func(os.Signal) {})
 	require.True(t, caught(t, syscall.SIGTERM))
