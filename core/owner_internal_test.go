@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/lock"
 )
 
@@ -69,4 +70,17 @@ func TestDeadOwners(t *testing.T) {
 	}
 	d.host.StartOf = nil
 	assert.False(t, d.isDead(lock.Owner{PID: 4, Host: "here"}))
+}
+
+// The lock's own Wait is waited for no longer than a dead process's lease is.
+func TestTheLongestWait(t *testing.T) {
+	d := New("x")
+	d.host.Clock = clockwork.Real()
+	m := &machine{d: d, won: &attempt{ttl: 4 * time.Second, dead: lock.Owner{PID: 4}}}
+	m.standby.until = d.host.Clock.Boot() + 3*time.Second
+	assert.LessOrEqual(t, m.longestWait(), 3*time.Second)
+	d.set.standby = true
+	assert.Equal(t, time.Minute, m.longestWait(), "a standby waits as long as it takes")
+	m.won = &attempt{ttl: time.Hour}
+	assert.Equal(t, 2*time.Hour, m.longestWait())
 }

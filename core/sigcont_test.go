@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -17,6 +20,7 @@ import (
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/core/host"
 	"github.com/evertick/evertick/lock"
+	"github.com/evertick/evertick/logfile"
 )
 
 // asHolder makes the test binary a daemon that holds a lock whose lease lives for
@@ -107,33 +111,48 @@ func BenchmarkSIGCONT(b *testing.B) {
 	b.ReportMetric(micros(all[len(all)-1]), "max-µs")
 }
 
-// hanging is a standard output that takes nothing until it is let go.
-type hanging struct{ goesOn chan struct{} }
-
-func (h hanging) Write(p []byte) (int, error) {
-	<-h.goesOn
-	return len(p), nil
+// hanging is log files whose writes do not return, from some time on, until they
+// are let go.
+type hanging struct {
+	logfile.Files
+	hangs  *atomic.Bool
+	goesOn chan struct{}
 }
 
-// The context ends in time although the log hangs.
+type hangingFile struct {
+	logfile.File
+	hanging
+}
+
+func (h hanging) Append(path string) (logfile.File, error) {
+	f, err := h.Files.Append(path)
+	return hangingFile{f, h}, err
+}
+
+func (f hangingFile) Write(p []byte) (int, error) {
+	if f.hangs.Load() {
+		<-f.goesOn
+	}
+	return f.File.Write(p)
+}
+
+// The context ends in time although the log hangs, as on a disk that does.
 func TestALogThatHangsDoesNotHoldUpTheLoss(t *testing.T) {
-	h, out := host.Real(), hanging{make(chan struct{})}
-	h.Stdout, h.Stderr = out, out
+	h := host.Real()
+	files := hanging{h.Files, new(atomic.Bool), make(chan struct{})}
+	h.Files, h.Stdout = files, io.Discard
 	store := lock.NewMemory(nil)
 	began, ended, code := make(chan struct{}), make(chan error, 1), make(chan int, 1)
 	d := core.New("poller", core.WithHost(h), core.WithLock(store.Lock("x", holderTTL)), core.Every(time.Hour),
+		core.WithLog(logfile.Fixed(filepath.Join(t.TempDir(), "log"))),
 		core.Execute(func(ctx context.Context, _ *core.Daemon) error {
+			files.hangs.Store(true)
 			close(began)
 			<-ctx.Done()
 			ended <- context.Cause(ctx)
 			return nil
 		}))
 	go func() { code <- d.Run(context.Background()) }()
-	select {
-	case out.goesOn <- struct{}{}: // Application Startup
-	case <-time.After(20 * time.Second):
-		t.Fatal("it says nothing")
-	}
 	<-began
 	store.Evict("x")
 	select {
@@ -144,7 +163,7 @@ func TestALogThatHangsDoesNotHoldUpTheLoss(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Error("the context did not end")
 	}
-	close(out.goesOn)
+	close(files.goesOn)
 	if got := <-code; got != 1 {
 		t.Errorf("exit status %d", got)
 	}
