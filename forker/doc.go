@@ -1,4 +1,74 @@
-// Package forker will hold what a daemon's user forks: tasks and pools. What a
-// daemon does with its own process is in the packages below it: signals,
+// Package forker runs functions in processes of their own. A task that crashes,
+// hangs or eats memory ends alone; the daemon reads why.
+//
+// What a daemon does with its own process is in the packages below: signals,
 // pidfile and reexec.
+//
+// # Tasks
+//
+// Go cannot fork, so a task is a function that is registered under a name, at
+// package level. Fork starts the same program once more, and the child runs the
+// function instead of main:
+//
+//	var square = forker.NewTask("square", func(ctx context.Context, c *forker.Child, n int) (int, error) {
+//		return n * n, nil
+//	})
+//
+//	func main() {
+//		forker.Main() // a child ends here
+//		var group forker.Group
+//		h, err := square.Fork(&group, 12)
+//		…
+//		n, err := h.Wait(ctx) // 144
+//	}
+//
+// [Main] comes first in main, and in TestMain: a test binary forks itself. The
+// argument and the result travel as JSON over a private pipe, so that standard
+// output stays free: what a child prints reaches [Group].OnLine line by line.
+//
+// What needs no process of its own runs in a goroutine within the same limits:
+// [Group.Go].
+//
+// # What is guaranteed
+//
+//   - Every child is reaped at once, and once; no other process is ever waited
+//     for. Its process group is killed first, while its number is its own.
+//   - Every handle ends: in a result, or in an error that says what became of
+//     the child (see [Handle.Wait]). A failure that nobody waits for reaches
+//     [Group].OnFailure.
+//   - Every child has a time-out: SIGTERM, which ends its context, and after a
+//     grace SIGKILL for its group. [Group.Stop] ends all of them within one limit.
+//   - A child and what it started in its process group die when the daemon
+//     does, even by SIGKILL.
+//   - A pipe that a grandchild holds open keeps nobody waiting.
+//
+// # How a child dies with its daemon
+//
+// Linux kills it with the thread that started it (PDEATHSIG of prctl(2)), so one
+// thread starts all children and lives as long as any of them. That reaches no
+// grandchildren. A child that has reached Main therefore waits for the end of
+// its input pipe, which comes at the daemon's death, and kills its process
+// group; from then on PDEATHSIG is SIGTERM, for what it may have executed in its
+// place. A grandchild that leaves the process group (setsid(2)) is not found.
+//
+// Exec in place (package reexec) closes the pipe as well: children end before a
+// restart, or with it. [OnStarterThread] is where such an exec belongs.
+//
+// # Limits
+//
+// [Group] has limits for all of its children, and each [Option] one for those of
+// a task ([NewTask]) or for a single one (Fork): [Timeout], [Grace], [AtMost],
+// [IfFull], [Nice], [Memory], [Dir], [Env]. A negative one is refused.
+//
+//	platform        dies with the daemon    Memory
+//	Linux           at any moment           RLIMIT_DATA
+//	darwin,freebsd  once it reached Main    an error that says so
+//
+// [Memory] ends a Go program with ErrMemory when it needs more. What the
+// kernel kills because the machine has no memory left ends by SIGKILL.
+//
+// # Elsewhere
+//
+// All work with processes goes through [Processes]. Package forkertest has the
+// tests that each implementation of it passes.
 package forker

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"syscall"
 
+	"github.com/evertick/evertick/forker/internal/pipe"
 	"github.com/evertick/evertick/forker/signals"
 )
 
@@ -20,21 +21,21 @@ const maxReport = 1 << 20
 // child is a process that owes us a report: what Launch and Try share.
 type child struct {
 	cmd    *exec.Cmd
-	report *pipe
+	report *pipe.Pipe
 	stderr *stderrTail
 }
 
 // startChild starts p with its standard input and output on /dev/null, its
 // standard error in a stderrTail, and a pipe for its report.
 func startChild(p Program, kind Kind, attr *syscall.SysProcAttr) (*child, error) {
-	report, reportWrite, err := newPipe()
+	report, reportWrite, err := pipe.New()
 	if err != nil {
 		return nil, err
 	}
 	defer reportWrite.Close()
-	stderr, stderrWrite, err := newPipe()
+	stderr, stderrWrite, err := pipe.New()
 	if err != nil {
-		report.file.Close()
+		report.File.Close()
 		return nil, err
 	}
 	defer stderrWrite.Close()
@@ -45,8 +46,8 @@ func startChild(p Program, kind Kind, attr *syscall.SysProcAttr) (*child, error)
 	c.cmd.ExtraFiles = []*os.File{reportWrite}
 	c.cmd.SysProcAttr = attr
 	if err := c.start(p, kind, reportWrite); err != nil {
-		report.file.Close()
-		stderr.file.Close()
+		report.File.Close()
+		stderr.File.Close()
 		return nil, err
 	}
 	c.stderr = collect(stderr)
@@ -97,7 +98,7 @@ func explain(path string, err error) error {
 // awaitReport returns the child's report. It fails with io.EOF when the child
 // has closed the pipe without one, and with ctx's cause when ctx is done.
 func (c *child) awaitReport(ctx context.Context) (Report, error) {
-	stop := context.AfterFunc(ctx, c.report.stop)
+	stop := context.AfterFunc(ctx, c.report.Stop)
 	defer stop()
 	var r Report
 	err := json.NewDecoder(io.LimitReader(c.report, maxReport)).Decode(&r)
@@ -114,7 +115,7 @@ func (c *child) awaitReport(ctx context.Context) (Report, error) {
 
 // release closes what the parent still holds; the child may go on.
 func (c *child) release() {
-	c.report.file.Close()
+	c.report.File.Close()
 	c.stderr.close()
 }
 

@@ -60,7 +60,7 @@ func try(ctx context.Context, clock clockwork.Clock, p Program) error {
 		return errors.New(withStderr(fmt.Sprintf("it hung: no end within %v, so it was killed",
 			clock.Now().Sub(began).Round(time.Millisecond)), c.stderr.end()))
 	}
-	c.report.stop()
+	c.report.Stop()
 	return judge(<-reported, c.cmd.ProcessState, c.stderr.end())
 }
 

@@ -35,7 +35,7 @@ var orders = []order{
 			queue.go states.go timers.go lease.go
 			history.go handover.go cleanups.go handlerqueue.go alerts.go
 			hooks.go plugin.go options.go
-			process.go daemon.go owner.go call.go validate.go
+			process.go daemon.go owner.go call.go children.go validate.go
 			worker.go pidfile.go trial.go ending.go health.go
 			execute.go machine.go command.go control.go
 			schedule.go housekeeping.go lock.go ready.go dump.go signals.go

@@ -11,9 +11,7 @@ import (
 )
 
 // withoutExample are the packages that have no example, each with its reason.
-var withoutExample = map[string]string{
-	"forker": "a page of documentation as yet",
-}
+var withoutExample = map[string]string{}
 
 // unguided finds the packages without a tour, or without an example that runs.
 // Programs, suites of tests and internal packages need neither.

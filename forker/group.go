@@ -1,0 +1,234 @@
+package forker
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/evertick/evertick/clockwork"
+)
+
+// Group is the children of one program. The zero value is ready to use; set its
+// fields before the first Fork. It is safe for concurrent use, and must not be
+// copied.
+//
+// The functions may be called by several goroutines at once, but those about
+// one child one after the other: OnFork first, OnReap last. They may block: a
+// child whose line is not taken waits.
+type Group struct {
+	// Max is how many children run at once. Zero means DefaultMax.
+	Max int
+
+	// MaxQueue is how many children wait to be started. Zero means
+	// DefaultMaxQueue.
+	MaxQueue int
+
+	// Full is what Fork does beyond Max.
+	Full WhenFull
+
+	// Timeout is how long a child may run. Zero means DefaultTimeout.
+	Timeout time.Duration
+
+	// Grace is the time between SIGTERM and SIGKILL. Zero means DefaultGrace;
+	// the option [Grace] can set none.
+	Grace time.Duration
+
+	// MaxBytes is the largest argument or result, in bytes of JSON. Zero means
+	// DefaultMaxBytes.
+	MaxBytes int
+
+	// MaxLine is how many bytes of a line that a child prints are handed on at
+	// once; a longer one comes in pieces. Zero means DefaultMaxLine.
+	MaxLine int
+
+	// Clock is for time-outs. Nil means the real one.
+	Clock clockwork.Clock
+
+	// Processes starts the children. Nil means OS{}.
+	Processes Processes
+
+	// OnFork is told of a child that was started. Nil tells nobody, here and
+	// below.
+	OnFork func(Info)
+
+	// OnLine receives what a child prints to its standard output and error,
+	// without the newline.
+	OnLine func(Info, string)
+
+	// OnLog receives what a child says by [Child.Logf].
+	OnLog func(Info, string)
+
+	// OnAlert receives what a child says by [Child.Alertf].
+	OnAlert func(Info, string)
+
+	// OnReap is told of a child that has ended and was reaped, with its error,
+	// if any. Its result can be waited for when this has returned.
+	OnReap func(Info, error)
+
+	// OnFailure is told of a child that failed when nobody had called Wait or
+	// Done of its handle.
+	OnFailure func(Info, error)
+
+	mu      sync.Mutex
+	closed  bool
+	running []*child // in the order in which they were started
+	queue   []*child
+	changed chan struct{} // closed when a child has ended; nil where nobody waits
+}
+
+// Forker is what a task is forked by: a Group or what has one, as a daemon.
+type Forker interface {
+	// Children returns the group that the child belongs to.
+	Children() *Group
+}
+
+var _ Forker = (*Group)(nil)
+
+// Children returns the group itself.
+func (g *Group) Children() *Group { return g }
+
+// State is what a child is doing.
+type State int
+
+const (
+	// Queued is a child that waits to be started.
+	Queued State = iota
+
+	// Running is a child that was started.
+	Running
+
+	// Told is a child that got SIGTERM.
+	Told
+
+	// Killed is a child that got SIGKILL, and has not been reaped.
+	Killed
+
+	// Ended is a child that was reaped, or never started.
+	Ended
+)
+
+// String returns the state's name in lower case.
+func (s State) String() string {
+	return [...]string{"queued", "running", "told", "killed", "ended"}[s]
+}
+
+// Info is what is known of a child at a moment.
+type Info struct {
+	// PID is its number; 0 for one that was not started, and for a function
+	// that runs in this process.
+	PID int
+
+	// Task is the name of what it runs.
+	Task string
+
+	// State is what it is doing.
+	State State
+
+	// Started is when it was started, by the wall clock; zero for one that was
+	// not.
+	Started time.Time
+
+	// Age is how long ago that was; how long it lived, once it has ended.
+	Age time.Duration
+
+	// Exit is how it ended, once it has.
+	Exit Exit
+}
+
+// List returns the children that run or wait, the oldest first.
+func (g *Group) List() []Info {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var list []Info
+	for _, c := range slices.Concat(g.running, g.queue) {
+		list = append(list, g.info(c))
+	}
+	return list
+}
+
+// info describes a child; mu is held.
+func (g *Group) info(c *child) Info {
+	info := Info{PID: c.pid, Task: c.task, State: c.state, Started: c.started, Exit: c.exit}
+	if !c.started.IsZero() {
+		now := c.endedAt
+		if now.IsZero() {
+			now = g.clock().Now()
+		}
+		info.Age = now.Sub(c.startedAt)
+	}
+	return info
+}
+
+// infoOf describes a child.
+func (g *Group) infoOf(c *child) Info {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.info(c)
+}
+
+func (g *Group) clock() clockwork.Clock {
+	if g.Clock == nil {
+		return clockwork.Real()
+	}
+	return g.Clock
+}
+
+func (g *Group) processes() Processes {
+	if g.Processes == nil {
+		return OS{}
+	}
+	return g.Processes
+}
+
+// check returns what is wrong with the fields.
+func (g *Group) check() error {
+	for _, field := range []struct {
+		name  string
+		value int64
+	}{
+		{"Max", int64(g.Max)},
+		{"MaxQueue", int64(g.MaxQueue)},
+		{"Timeout", int64(g.Timeout)},
+		{"Grace", int64(g.Grace)},
+		{"MaxBytes", int64(g.MaxBytes)},
+		{"MaxLine", int64(g.MaxLine)},
+	} {
+		if field.value < 0 {
+			return fmt.Errorf("Group.%s is negative: %d", field.name, field.value)
+		}
+	}
+	if g.MaxBytes > maxMaxBytes {
+		return fmt.Errorf("Group.MaxBytes is %d, more than %d", g.MaxBytes, maxMaxBytes)
+	}
+	return nil
+}
+
+// settings are what options add up to, the later ones last.
+func (g *Group) settings(lists ...[]Option) (settings, error) {
+	s := settings{
+		timeout:  cmp.Or(g.Timeout, DefaultTimeout),
+		grace:    cmp.Or(g.Grace, DefaultGrace),
+		whenFull: g.Full,
+	}
+	if err := g.check(); err != nil {
+		return s, err
+	}
+	for _, list := range lists {
+		if err := check(list); err != nil {
+			return s, err
+		}
+		for _, o := range list {
+			o.apply(&s)
+		}
+	}
+	return s, nil
+}
+
+// maxMaxBytes is the largest MaxBytes: a length has four bytes.
+const maxMaxBytes = 1<<31 - 1
+
+func (g *Group) maxBytes() int { return cmp.Or(g.MaxBytes, DefaultMaxBytes) }
+
+func (g *Group) maxLine() int { return cmp.Or(g.MaxLine, DefaultMaxLine) }

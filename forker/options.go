@@ -1,0 +1,144 @@
+package forker
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Defaults.
+const (
+	// DefaultMax is how many children a group runs at once.
+	DefaultMax = 64
+
+	// DefaultMaxQueue is how many children of a group wait to be started.
+	DefaultMaxQueue = 1024
+
+	// DefaultTimeout is how long a child may run.
+	DefaultTimeout = 10 * time.Minute
+
+	// DefaultGrace is the time between SIGTERM and SIGKILL.
+	DefaultGrace = 5 * time.Second
+
+	// DefaultMaxBytes is the largest argument or result.
+	DefaultMaxBytes = 64 << 20
+
+	// DefaultMaxLine is the longest line that a child prints.
+	DefaultMaxLine = 16 << 10
+
+	// NoTimeout lets a child run for ever.
+	NoTimeout time.Duration = math.MaxInt64
+)
+
+// WhenFull is what Fork does when as many children run as are allowed.
+type WhenFull int
+
+const (
+	// Refuse returns ErrFull at once.
+	Refuse WhenFull = iota
+
+	// Queue returns a handle at once. The child is started when its turn
+	// comes; a full queue is ErrFull.
+	Queue
+
+	// Wait blocks until the child is started, in turn with those that are
+	// queued.
+	Wait
+)
+
+// Option changes how a task's children run: for all of them in [NewTask], for
+// one in Fork, which comes last.
+type Option struct {
+	apply func(*settings)
+	bad   string // what is wrong with its value
+}
+
+// settings are what the options of a child set.
+type settings struct {
+	timeout  time.Duration
+	grace    time.Duration
+	whenFull WhenFull
+	atMost   int // 0 means no limit for the task alone
+	nice     int
+	memory   int64
+	dir      string
+	env      []string
+}
+
+func option(bad string, apply func(*settings)) Option { return Option{apply, bad} }
+
+// unless returns what is wrong with an option, unless it is right.
+func unless(right bool, format string, args ...any) string {
+	if right {
+		return ""
+	}
+	return fmt.Sprintf(format, args...)
+}
+
+// Timeout bounds how long the child may run, from its start to its result. At
+// the end of it the child's group gets SIGTERM, and SIGKILL after the grace.
+// The default is the group's; it must be positive; see [NoTimeout].
+func Timeout(d time.Duration) Option {
+	return option(unless(d > 0, "Timeout(%v) is not positive", d), func(s *settings) { s.timeout = d })
+}
+
+// Grace is how long a child may live on after SIGTERM before SIGKILL goes to
+// its process group. Zero kills at once. The default is the group's.
+func Grace(d time.Duration) Option {
+	return option(unless(d >= 0, "Grace(%v) is negative", d), func(s *settings) { s.grace = d })
+}
+
+// IfFull sets what Fork does when as many children run as are allowed. The
+// default is the group's.
+func IfFull(w WhenFull) Option {
+	return option(unless(w >= Refuse && w <= Wait, "IfFull(%d) is unknown", w), func(s *settings) { s.whenFull = w })
+}
+
+// AtMost bounds how many children of this task run at once, within the group's
+// own limit. Zero means no limit but the group's.
+func AtMost(n int) Option {
+	return option(unless(n >= 0, "AtMost(%d) is negative", n), func(s *settings) { s.atMost = n })
+}
+
+// Nice is added to the daemon's nice level for the child and all that it
+// starts: 19 is the least urgent. A negative one needs the right to it.
+func Nice(n int) Option {
+	return option(unless(n >= -39 && n <= 39, "Nice(%d) is beyond 39", n), func(s *settings) { s.nice = n })
+}
+
+// Memory bounds the child's data segment (RLIMIT_DATA, Linux only) in bytes,
+// Go's own some 10 MB included. A child that needs more ends with ErrMemory.
+// Zero means no limit.
+func Memory(bytes int64) Option {
+	return option(unless(bytes >= 0, "Memory(%d) is negative", bytes), func(s *settings) { s.memory = bytes })
+}
+
+// Dir is the child's working directory. The default is the daemon's.
+func Dir(path string) Option {
+	return option("", func(s *settings) { s.dir = path })
+}
+
+// Env sets variables of the child's environment, "key=value" each, in addition
+// to the daemon's own.
+func Env(variables ...string) Option {
+	wrong := slices.IndexFunc(variables, func(v string) bool {
+		return strings.Index(v, "=") < 1 || strings.ContainsRune(v, 0)
+	})
+	bad := ""
+	if wrong >= 0 {
+		bad = fmt.Sprintf("Env(%q) is not \"key=value\"", variables[wrong])
+	}
+	return option(bad, func(s *settings) { s.env = append(slices.Clip(s.env), variables...) })
+}
+
+// check returns the first thing that is wrong.
+func check(options []Option) error {
+	for _, o := range options {
+		if o.bad != "" {
+			return fmt.Errorf("%s", o.bad)
+		}
+	}
+	return nil
+}

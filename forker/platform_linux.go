@@ -1,0 +1,72 @@
+package forker
+
+import (
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// childAttr gives a child a process group of its own, and a death with the
+// thread that started it. Go's own child looks for its parent between the fork
+// and the exec, so that a parent that dies in between leaves none.
+func childAttr() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// program returns the path of this process's own program: the very file,
+// whatever its name now stands for, so that a daemon never starts a child of
+// another version.
+func program() string {
+	const self = "/proc/self/exe"
+	if _, err := os.Stat(self); err != nil {
+		path, _ := os.Executable()
+		return path
+	}
+	return self
+}
+
+// softenParentDeath makes the parent's death send SIGTERM in place of SIGKILL.
+// From here on the pipe tells a child that its parent has died, and it then
+// kills its whole group, for which it must still live. What it executes in its
+// own place has no handler and dies by SIGTERM. The setting is the calling
+// thread's, which must be the main one.
+func softenParentDeath() {
+	if unix.Gettid() == os.Getpid() {
+		_ = unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGTERM), 0, 0, 0)
+	}
+}
+
+// limitMemory bounds this process's data segment. RLIMIT_AS would count what
+// Go reserves.
+func limitMemory(bytes int64) error {
+	limit := unix.Rlimit{Cur: uint64(bytes), Max: uint64(bytes)}
+	return unix.Setrlimit(unix.RLIMIT_DATA, &limit)
+}
+
+// watchEnd blocks until a child has ended and leaves it to be reaped.
+func watchEnd(pid int) error {
+	for {
+		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// niceLevel reads what getpriority(2) returns: 20 less the nice level.
+func niceLevel(raw int) int { return 20 - raw }
+
+// Pipes hold so many bytes by default, and at most for an ordinary user.
+const (
+	defaultPipe = 64 << 10
+	largestPipe = 1 << 20
+)
+
+// widen lets the pipe at descriptor fd hold more of so many bytes at once, where
+// the kernel allows it, so that its two ends take fewer turns.
+func widen(fd, bytes int) {
+	if bytes > defaultPipe {
+		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, min(bytes, largestPipe))
+	}
+}

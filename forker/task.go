@@ -1,0 +1,123 @@
+package forker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"unicode"
+)
+
+// Task is a function that runs in a process of its own. It is made by
+// [NewTask], and safe for concurrent use.
+type Task[In, Out any] struct {
+	name    string
+	run     func(ctx context.Context, c *Child, in In) (Out, error)
+	options []Option
+}
+
+// NewTask registers a function under a name. Call it at package level, so that
+// the child has it, too. ctx is done when the child is told to end (SIGTERM).
+// In and Out travel as JSON. It panics where the name is empty or taken, and
+// where an option is wrong.
+func NewTask[In, Out any](
+	name string, run func(ctx context.Context, c *Child, in In) (Out, error), options ...Option,
+) *Task[In, Out] {
+	t := &Task[In, Out]{name, run, options}
+	if run == nil {
+		panic(fmt.Sprintf("forker: task %q has no function", name))
+	}
+	if err := check(options); err != nil {
+		panic(fmt.Sprintf("forker: task %q: %v", name, err))
+	}
+	register(name, t)
+	return t
+}
+
+// runner is a task of any types.
+type runner interface {
+	call(ctx context.Context, c *Child, in []byte) ([]byte, error)
+}
+
+// registry holds the tasks by name.
+var registry = struct {
+	sync.Mutex
+	tasks map[string]runner
+}{tasks: make(map[string]runner)}
+
+func register(name string, r runner) {
+	registry.Lock()
+	defer registry.Unlock()
+	if name == "" {
+		panic("forker: a task needs a name: it is empty")
+	}
+	for _, char := range name {
+		if !unicode.IsPrint(char) {
+			panic(fmt.Sprintf("forker: the task name %q holds a character that cannot be printed", name))
+		}
+	}
+	if registry.tasks[name] != nil {
+		panic(fmt.Sprintf("forker: two tasks have the name %q: give each a name of its own", name))
+	}
+	registry.tasks[name] = r
+}
+
+func registered(name string) runner {
+	registry.Lock()
+	defer registry.Unlock()
+	return registry.tasks[name]
+}
+
+// Name returns the name under which the task is registered.
+func (t *Task[In, Out]) Name() string { return t.name }
+
+// Fork starts a child that runs the task with in, and returns when it was
+// started. Where the group has too many, it does what IfFull or Group.Full
+// says. The child's end need not be waited for: it is reaped in any case.
+//
+// Errors are those of a child that could not be started: ErrFull, ErrClosed,
+// ErrInChild, a SizeError, or the operating system's.
+func (t *Task[In, Out]) Fork(group Forker, in In, options ...Option) (*Handle[Out], error) {
+	g := group.Children()
+	c, err := t.prepare(g, in, options)
+	if err == nil {
+		err = g.fork(c)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("forker: fork task %s: %w", t.name, err)
+	}
+	return &Handle[Out]{group: g, child: c}, nil
+}
+
+// prepare makes the child that runs the task.
+func (t *Task[In, Out]) prepare(g *Group, in In, options []Option) (*child, error) {
+	s, err := g.settings(t.options, options)
+	if err != nil {
+		return nil, err
+	}
+	input, err := json.Marshal(in)
+	if err != nil {
+		return nil, fmt.Errorf("its argument (%T) cannot be encoded: %w", in, err)
+	}
+	if len(input) > g.maxBytes() {
+		return nil, &SizeError{"argument", len(input), g.maxBytes()}
+	}
+	return newChild(t.name, input, s), nil
+}
+
+// call runs the function, in the child.
+func (t *Task[In, Out]) call(ctx context.Context, c *Child, input []byte) ([]byte, error) {
+	var in In
+	if err := json.Unmarshal(input, &in); err != nil {
+		return nil, fmt.Errorf("its argument (%T) cannot be decoded: %w", in, err)
+	}
+	out, err := t.run(ctx, c, in)
+	if err != nil {
+		return nil, err
+	}
+	result, err := json.Marshal(out)
+	if err != nil {
+		return nil, fmt.Errorf("its result (%T) cannot be encoded: %w", out, err)
+	}
+	return result, nil
+}
