@@ -9,6 +9,7 @@ import (
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core/host"
+	"github.com/evertick/evertick/forker"
 	"github.com/evertick/evertick/forker/reexec"
 	"github.com/evertick/evertick/logfile"
 	"github.com/evertick/evertick/mail"
@@ -36,6 +37,7 @@ type shared struct {
 	history  restartHistory
 	cleanups cleanups
 	lease    atomic.Pointer[leaseRenewer] // nil: none is held
+	children forker.Group
 	ran      atomic.Bool
 	report   sync.Once // of the start
 }
@@ -44,7 +46,9 @@ type shared struct {
 // be the program's own. Nothing happens before Main or Run, and what the
 // options refuse is told then. A Daemon runs once.
 func New(name string, options ...Option) *Daemon {
-	return &Daemon{name: name, options: options, shared: shared{queue: newEventQueue()}}
+	d := &Daemon{name: name, options: options, shared: shared{queue: newEventQueue()}}
+	d.children.Refuse() // until setup
+	return d
 }
 
 // Name returns the daemon's name.

@@ -31,6 +31,7 @@ func (m *machine) dump() string {
 	line("Modes", "%s", m.modes())
 	line("Alerts", "%s", m.alertList())
 	line("Plugins", "%s", m.pluginList())
+	m.dumpChildren(line)
 	line("Lock", "%s", m.lockState())
 	vitals := m.d.host.Vitals()
 	m.dumpMemory(line, vitals)
@@ -43,6 +44,21 @@ func (m *machine) dumpMemory(line func(name, format string, args ...any), v host
 	now, peak := m.d.host.Resident()
 	line("Memory", "resident %d KB now, %d KB at peak, heap %d KB", now>>10, peak>>10, v.Heap>>10)
 	line("Goroutines", "%d", v.Goroutines)
+}
+
+// dumpChildren lists the children; nothing where there are none.
+func (m *machine) dumpChildren(line func(name, format string, args ...any)) {
+	for n, i := range m.d.children.List() {
+		name := "Children"
+		if n > 0 {
+			name = "child"
+		}
+		what := fmt.Sprintf("PID %d, task %s", i.PID, i.Task)
+		if i.PID == 0 {
+			what = i.Task
+		}
+		line(name, "%s, %s, %s", what, i.State, round(i.Age))
+	}
 }
 
 func orNone(s string) string {

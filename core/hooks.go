@@ -4,12 +4,14 @@ import (
 	"context"
 	"os"
 	"time"
+
+	"github.com/evertick/evertick/forker"
 )
 
 // Hook is a point in the life of a daemon at which handlers run: see On.
 //
-// Handlers of HookSignal run beside the loop, one after the other. All others run
-// in the course of things: what comes next waits for them, and their time counts
+// Handlers of HookSignal run beside the loop, one after the other; HookFork and
+// HookReap say where theirs run. All others run in the course of things: what comes next waits for them, and their time counts
 // to the setup, iteration or teardown that they belong to. A panic in a handler
 // is logged and stops nothing else.
 type Hook int
@@ -39,13 +41,21 @@ const (
 
 	// HookShutdown: teardown begins because the daemon ends.
 	HookShutdown
+
+	// HookFork: a child was started: HookInfo.Child. It runs in the goroutine
+	// that forks, before the child's first line is logged.
+	HookFork
+
+	// HookReap: a child has ended and was reaped: HookInfo.Child, and
+	// HookInfo.Err for one that failed. It runs beside the loop.
+	HookReap
 )
 
 // String returns the hook's name.
 func (h Hook) String() string {
 	return [...]string{
 		"init", "pre-execute", "post-execute", "idle", "error",
-		"signal", "restart", "shutdown",
+		"signal", "restart", "shutdown", "fork", "reap",
 	}[h]
 }
 
@@ -64,11 +74,14 @@ type HookInfo struct {
 	// the iteration took, and 0 where there is no interval.
 	Left time.Duration
 
-	// Err is what went wrong: HookPostExecute, HookError.
+	// Err is what went wrong: HookPostExecute, HookError, HookReap.
 	Err error
 
 	// Signal is the signal that arrived: HookSignal.
 	Signal os.Signal
+
+	// Child is the child: HookFork, HookReap.
+	Child forker.Info
 
 	// Cause says in words why: HookRestart, HookShutdown.
 	Cause string

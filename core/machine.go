@@ -40,6 +40,7 @@ type machine struct {
 	ready             bool                       // readiness was reported
 	notified          string                     // what the supervisor was told last
 	releasing         bool                       // the lease is being given back
+	forking           bool                       // children may be forked
 }
 
 // An edge is what one event does in one state: the action, the states that it
@@ -116,7 +117,21 @@ func (m *machine) handle(e event) {
 			m.d.tell(ctx, HookInfo{Hook: HookSignal, Signal: e.signal, Iteration: m.d.Iteration()})
 		})
 	}
+	m.gateChildren()
 	m.jobs.begin()
+}
+
+// gateChildren lets children be forked as long as the daemon is to go on.
+func (m *machine) gateChildren() {
+	goesOn := m.ending.plan == plan{} && m.state != stateChecking && m.state != stateStandby && m.state != stateEnded
+	switch {
+	case goesOn == m.forking:
+	case goesOn:
+		m.d.children.Accept()
+	default:
+		m.d.children.Refuse()
+	}
+	m.forking = goesOn
 }
 
 // reportImpossible logs an event that cannot come. The daemon goes on as if it
@@ -200,5 +215,6 @@ func (m *machine) dispose() {
 	if m.ending.endTeardown != nil {
 		m.ending.endTeardown()
 	}
+	m.d.killChildren()
 	m.jobs.close()
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/evertick/evertick/core/host"
+	"github.com/evertick/evertick/forker"
 	"github.com/evertick/evertick/forker/reexec"
 	"github.com/evertick/evertick/lock"
 	"github.com/evertick/evertick/logfile"
@@ -15,7 +16,11 @@ import (
 // Main runs the daemon as its command line says and ends the process with its
 // exit status. It returns only on a host whose Exit does. In a test binary it
 // panics, unless a host or a clock was declared: see Run.
+//
+// In a child that a task was forked for it runs the task: what comes before
+// Main runs there, too.
 func (d *Daemon) Main() {
+	forker.Main()
 	if d.ran.Swap(true) {
 		d.refuseAgain()
 		return
@@ -33,7 +38,10 @@ func (d *Daemon) Main() {
 // In a test binary it refuses to run on the real machine, which is most often
 // an oversight: package daemontest plays daemons in tests. WithHost(host.Real())
 // says that the real machine is meant.
+//
+// In a child that a task was forked for it runs the task, and does not return.
 func (d *Daemon) Run(ctx context.Context, args ...string) int {
+	forker.Main()
 	if d.ran.Swap(true) {
 		return d.refuseAgain()
 	}
@@ -78,6 +86,7 @@ func (d *Daemon) prepare() error {
 		Stdout: d.host.Stdout, Resolve: d.Path,
 		Observe: func(message string) { d.observe(host.Observation{Kind: host.Logged, Text: message}) },
 	})
+	d.wireChildren()
 	return nil
 }
 

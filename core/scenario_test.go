@@ -99,6 +99,9 @@ func TestMain(m *testing.M) {
 		holder()
 		return
 	}
+	if os.Getenv(childrenVariable) != "" {
+		daemonWithChildren().Main()
+	}
 	code := m.Run()
 	if code == 0 && everythingRan() {
 		for _, edge := range core.Lifecycle() {

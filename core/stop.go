@@ -179,6 +179,7 @@ func (m *machine) tearDown() state {
 		if look {
 			defer m.d.look(ctx)
 		}
+		m.d.stopChildren(ctx)
 		if !plan.bare {
 			defer m.d.tearDown(ctx) // also after a handler that ends this goroutine
 			m.handlers.drain(ctx)

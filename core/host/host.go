@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/forker"
 	"github.com/evertick/evertick/forker/pidfile"
 	"github.com/evertick/evertick/forker/reexec"
 	"github.com/evertick/evertick/forker/signals"
@@ -26,6 +27,9 @@ type Host struct {
 
 	// Self is what a daemon does with its own process.
 	Self reexec.Self
+
+	// Children starts the children that tasks are forked for. Nil starts none.
+	Children forker.Processes
 
 	// Init starts the program again, with these arguments, and stays as the init
 	// of a container; it returns the program's exit status. Nil where no process

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/forker"
 	"github.com/evertick/evertick/forker/pidfile"
 	"github.com/evertick/evertick/forker/reexec"
 	"github.com/evertick/evertick/forker/signals"
@@ -33,6 +34,7 @@ func Real() Host {
 		Process:    self.Info(),
 		Starter:    self,
 		Self:       self,
+		Children:   forker.OS{},
 		Init:       self.Init,
 		PIDFiles:   pidfile.Disk(clock),
 		Replies:    pidfile.Sockets(clock),

@@ -1,0 +1,83 @@
+package core
+
+import (
+	"context"
+	"errors"
+
+	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/forker"
+)
+
+// Children returns the children of the daemon: a task is forked by the daemon
+// itself, task.Fork(d, …). Its limits may be set until the daemon runs. Forks
+// are refused (forker.ErrClosed) before Setup, and from the moment at which a
+// stop or a restart is decided.
+//
+// What a child prints and logs is in the daemon's log under the child's PID.
+// Teardown begins with the end of all children: they are told together, and
+// have half of the shutdown time-out.
+func (d *Daemon) Children() *forker.Group { return &d.children }
+
+// Go runs f in a goroutine, within the same limits as the children: see
+// forker.Group.Go. Its error, or its panic, is logged.
+func (d *Daemon) Go(f func(ctx context.Context) error, options ...forker.Option) error {
+	return d.children.Go(f, options...)
+}
+
+var _ forker.Forker = (*Daemon)(nil)
+
+// errNoProcesses is what a host without processes has for every child.
+var errNoProcesses = errors.New("this host starts no children: its field Children is nil")
+
+// noProcesses refuses every child.
+type noProcesses struct{}
+
+func (noProcesses) Start(forker.Command) (forker.Process, error) { return nil, errNoProcesses }
+
+// wireChildren gives the children the daemon's host, log, alerts and hooks.
+func (d *Daemon) wireChildren() {
+	g := &d.children
+	g.Clock, g.Processes = d.host.Clock, d.host.Children
+	if g.Processes == nil {
+		g.Processes = noProcesses{}
+	}
+	g.OnLine = func(i forker.Info, text string) { d.log.PrintAs(i.PID, text) }
+	g.OnLog = g.OnLine
+	g.OnAlert = func(i forker.Info, text string) { d.Alertf("Task %s (PID %d): %s", i.Task, i.PID, text) }
+	g.OnFailure = func(_ forker.Info, err error) { d.Logf("Error: %v", err) }
+	g.OnFork = func(i forker.Info) { d.tellOfChild(HookInfo{Hook: HookFork, Child: i}) }
+	g.OnReap = func(i forker.Info, err error) { d.tellOfChild(HookInfo{Hook: HookReap, Child: i, Err: err}) }
+}
+
+func (d *Daemon) tellOfChild(h HookInfo) {
+	h.Iteration = d.Iteration()
+	d.tell(context.Background(), h)
+}
+
+// stopChildren ends all children within half of the shutdown time-out, so that
+// teardown has the other half.
+func (d *Daemon) stopChildren(ctx context.Context) {
+	if len(d.children.List()) == 0 {
+		return
+	}
+	limit := d.set.shutdownTimeout / 2
+	ctx, cancel := clockwork.WithTimeout(ctx, d.host.Clock, limit)
+	defer cancel()
+	for _, i := range d.children.Stop(ctx) {
+		if i.PID == 0 {
+			d.Logf("Error: function %s does not return: it is left behind", i.Task)
+			continue
+		}
+		d.Logf("Error: child %d (task %s) has not ended within %s: it was killed", i.PID, i.Task, limit)
+	}
+}
+
+// killChildren ends what children an end without teardown has left.
+func (d *Daemon) killChildren() {
+	if len(d.children.List()) == 0 {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	d.children.Stop(ctx)
+}
