@@ -48,7 +48,7 @@
 // thread starts all children and lives as long as any of them. That reaches no
 // grandchildren. A child that has reached Main therefore waits for the end of
 // its input pipe, which comes at the daemon's death, and kills its process
-// group; from then on PDEATHSIG is SIGTERM, for what it may have executed in its
+// group; from then on PDEATHSIG is SIGHUP, for what it may have executed in its
 // place. A grandchild that leaves the process group (setsid(2)) is not found.
 //
 // Exec in place (package reexec) closes the pipe as well: children end before a

@@ -72,6 +72,12 @@ func (s *startInfo) run() {
 		killOwnGroup()
 	}()
 	signals.CatchBrokenPipe() // a line that nobody reads must not end this process before its group
+	dead := make(chan os.Signal, 1)
+	signal.Notify(dead, syscall.SIGHUP) // before the task can return because of it
+	go func() {
+		<-dead
+		killOwnGroup()
+	}()
 	softenParentDeath()
 	runtime.UnlockOSThread()
 

@@ -119,12 +119,16 @@ var (
 		return cmd.Process.Pid, err
 	})
 
-	// nurses starts a grandchild, says its PID and waits for ever.
-	nurses = forker.NewTask("nurses", func(context.Context, *forker.Child, none) (none, error) {
+	// nurses starts a grandchild, says its PID again and again, and returns
+	// when it is told to end: its last lines meet a broken pipe when the daemon
+	// has died.
+	nurses = forker.NewTask("nurses", func(ctx context.Context, _ *forker.Child, _ none) (none, error) {
 		cmd := exec.Command("sleep", "3600")
 		roletest.Must(cmd.Start())
-		fmt.Println(cmd.Process.Pid)
-		roletest.Block()
+		for ctx.Err() == nil {
+			fmt.Println(cmd.Process.Pid)
+			time.Sleep(5 * time.Millisecond)
+		}
 		return none{}, nil
 	})
 

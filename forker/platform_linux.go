@@ -26,14 +26,14 @@ func program() string {
 	return self
 }
 
-// softenParentDeath makes the parent's death send SIGTERM in place of SIGKILL.
-// From here on the pipe tells a child that its parent has died, and it then
-// kills its whole group, for which it must still live. What it executes in its
-// own place has no handler and dies by SIGTERM. The setting is the calling
+// softenParentDeath makes the parent's death send SIGHUP in place of SIGKILL.
+// From here on SIGHUP, or the end of the pipe, tells a child that its parent has
+// died, and it then kills its whole group, for which it must still live. What it executes in its
+// own place has no handler and dies by SIGHUP. The setting is the calling
 // thread's, which must be the main one.
 func softenParentDeath() {
 	if unix.Gettid() == os.Getpid() {
-		_ = unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGTERM), 0, 0, 0)
+		_ = unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGHUP), 0, 0, 0)
 	}
 }
 
