@@ -86,8 +86,9 @@ func TestASupervisedDaemonThatCannotStartIsNotReady(t *testing.T) {
 	require.Zero(t, owner.exit())
 }
 
-// A refused restart is no reload: the supervisor is not notified.
-func TestARefusedRestartIsNoReload(t *testing.T) {
+// A refused restart is a reload that is over: a service of Type=notify-reload waits
+// for the one and the other.
+func TestARefusedRestartIsAReload(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	supervisor := s.notified()
@@ -95,6 +96,8 @@ func TestARefusedRestartIsNoReload(t *testing.T) {
 	require.Equal(t, "READY=1", supervisor.next())
 	s.script("exit 1")
 	s.signal(p.pid, syscall.SIGHUP)
+	require.Contains(t, supervisor.next(), "RELOADING=1\nMONOTONIC_USEC=")
+	require.Equal(t, "READY=1", supervisor.next())
 	s.logged("Restart Refused", 1)
 	s.signal(p.pid, syscall.SIGTERM)
 	require.Equal(t, "STOPPING=1", supervisor.next())
