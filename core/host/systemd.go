@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"net"
 	"os"
 	"strconv"
@@ -36,12 +37,12 @@ func (s systemd) Notify(state string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	if err := conn.SetWriteDeadline(time.Now().Add(notifyTimeout)); err != nil {
-		return err
+	//nolint:forbidigo // the kernel's socket knows no other clock
+	err = conn.SetWriteDeadline(time.Now().Add(notifyTimeout))
+	if err == nil {
+		_, err = conn.Write([]byte(state))
 	}
-	_, err = conn.Write([]byte(state))
-	return err
+	return errors.Join(err, conn.Close())
 }
 
 // notifyTimeout bounds a notification: where the supervisor does not read, its
