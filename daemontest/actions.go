@@ -161,7 +161,8 @@ func DiskRoom(bytes int64) Action {
 	return fault(bytes >= 0, (*World).metDisk, fmt.Sprintf("disk room: %d bytes", bytes), func(w *World) { w.sim.Machine.Files.SetRoom(bytes) })
 }
 
-// DiskTakes lets each write to a log take d: who logs waits so long.
+// DiskTakes lets each write to a log take d: who logs waits so long. Of several
+// goroutines that log meanwhile, the order in the timeline is chance.
 func DiskTakes(d time.Duration) Action {
 	return fault(d > 0, (*World).metDisk, fmt.Sprintf("disk takes %s", d), func(w *World) { w.sim.Machine.Files.SetTakes(d) })
 }
