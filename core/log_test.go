@@ -232,3 +232,15 @@ func TestLinesHaveTheWallClocksTime(t *testing.T) {
 		},
 	})
 }
+
+// A log that is deleted just before the end gets the last line in a new file.
+func TestTheLastLineIsInALogThatWasDeletedJustNow(t *testing.T) {
+	play(t, equipped(), daemontest.Scenario{
+		Execute: daemontest.Does(func(_ context.Context, d *core.Daemon) error {
+			d.Logf("beat") // for which the file was looked at in this second
+			return nil
+		}),
+		Steps: daemontest.Steps{at(2.1, daemontest.RemoveFile(logPath)), stopAt(2.2)},
+		Want:  daemontest.Want{daemontest.FileContains(logPath, "Shutdown Complete."), daemontest.Exit(0)},
+	})
+}

@@ -26,12 +26,13 @@ func (l *Log) Opened() bool {
 	return l.isOpen
 }
 
-// Retry writes the held lines now if the file can be written again, without
-// waiting for the next message.
+// Retry looks at the file now, without waiting for the next second: one that was
+// moved or deleted is left for a new one, and the held lines are written if they
+// can be.
 func (l *Log) Retry() {
 	l.mu.Lock()
 	defer l.unlock()
-	if l.isOpen && l.broken {
+	if l.isOpen {
 		l.refresh()
 	}
 }
