@@ -21,6 +21,7 @@ var importers = map[string][]string{
 	"github.com/wneessen/go-mail":      {"mail/smtp"},
 	"go.uber.org/goleak":               {},
 	"golang.org/x/sys":                 {"clockwork", "core", "daemontest", "forker", "internal", "lock"},
+	"gopkg.in/ini.v1":                  {"plugin/ini"},
 	"pgregory.net/rapid":               {"daemontest/explore"},
 }
 
