@@ -365,10 +365,10 @@ func WithLock(l lock.Locker) Option {
 // lock is won. To a launcher and a supervisor it has started; SIGTERM ends it at
 // once.
 //
-// A lock that is a lock.Waiter tells when it is free: a standby executes within
-// 100 ms of a clean stop, and its Setup. Every other lock is asked for four times
-// a second. Where the holder is killed, a lock with a TTL is free when its lease
-// has ended.
+// A lock that is a lock.Waiter, as all of Evertick's are, tells when it is free: a
+// standby executes within 100 ms of a clean stop, and its Setup. Every other lock
+// is asked for four times a second. Where the holder is killed, a lock with a TTL
+// is free when its lease has ended.
 func Standby() Option {
 	return func(s *declaration) error {
 		s.standby = true

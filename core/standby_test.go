@@ -29,7 +29,8 @@ func TestAStandbyTakesOverAtOnceAfterACleanStop(t *testing.T) {
 		latest  float64
 	}{
 		"a lock that tells":      {leased(core.Standby()), 0.1},
-		"a lock that is polled":  {equipped(core.Standby()), 0.3},
+		"a lock file":            {equipped(core.Standby()), 0.1},
+		"a lock that is polled":  {muted(core.Standby()), 0.3},
 		"a lock of a test's own": {equipped(core.WithLock(daemontest.Leased("memcached://h/x", time.Hour)), core.Standby()), 0.1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -153,6 +154,17 @@ func TestAStandbyTrustsNoWait(t *testing.T) {
 	}
 }
 
+// mute is a lock that is no lock.Waiter.
+type mute struct{ lock.Locker }
+
+func (mute) InMemory() {}
+
+// muted declares a daemon whose lock is one.
+func muted(options ...core.Option) daemontest.NewFunc {
+	l := mute{lock.NewMemory(clockwork.Real()).Lock("x", 0)}
+	return equipped(append(options, core.WithLock(l))...)
+}
+
 // held returns a store whose lock of that name somebody holds for ever.
 func held(name string) *lock.Memory {
 	store := lock.NewMemory(clockwork.Real())
@@ -164,15 +176,14 @@ func held(name string) *lock.Memory {
 // ignores its context.
 func TestAStandbyIsFreeToGo(t *testing.T) {
 	ignores := func(context.Context) error { time.Sleep(time.Minute); return nil }
-	for name, wait := range map[string]func(context.Context) error{"ignores": ignores, "none of its own": nil} {
+	for name, as := range map[string]func(lock.Locker) lock.Locker{
+		"a Wait that ignores its context": func(l lock.Locker) lock.Locker { return deaf{l, ignores, new(atomic.Int64)} },
+		"a Wait that obeys it":            func(l lock.Locker) lock.Locker { return l },
+		"no Wait":                         func(l lock.Locker) lock.Locker { return mute{l} },
+	} {
 		t.Run(name, func(t *testing.T) {
 			declare := func(extra ...core.Option) *core.Daemon {
-				var asks atomic.Int64
-				l := held("x").Lock("x", 0)
-				if wait != nil {
-					l = deaf{l, wait, &asks}
-				}
-				return equipped(core.WithLock(l), core.Standby())(extra...)
+				return equipped(core.WithLock(as(held("x").Lock("x", 0))), core.Standby())(extra...)
 			}
 			play(t, declare, daemontest.Scenario{
 				Execute: daemontest.Instantly(),

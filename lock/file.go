@@ -35,6 +35,7 @@ var (
 	_ Locker = FileLock{}
 	_ Binder = FileLock{}
 	_ Looker = FileLock{}
+	_ Waiter = FileLock{}
 	_ Lease  = (*fileLease)(nil)
 )
 
@@ -96,11 +97,20 @@ func (f FileLock) Acquire(ctx context.Context, who Owner) (Lease, error) {
 		return nil, fmt.Errorf("lock: take %s: %w", f, context.Cause(ctx))
 	}
 	file, err := f.take()
-	switch {
-	case errors.Is(err, ErrHeld):
-		defer func() { _ = file.Close() }()
-		return nil, &HeldError{Lock: f.String(), Holder: f.holderOf(ctx, file, who.Host)}
-	case err != nil:
+	if errors.Is(err, ErrHeld) {
+		holder, named := f.holderOf(ctx, file, who.Host)
+		_ = file.Close()
+		held := &HeldError{Lock: f.String(), Holder: holder}
+		if named {
+			return nil, held
+		}
+		// Perhaps somebody waits for it, and has it only to see that it is free.
+		if file, err = f.take(); errors.Is(err, ErrHeld) {
+			_ = file.Close()
+			return nil, held
+		}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
 	last, _ := readDetails(file)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,4 +64,16 @@ func TestFileOnAReadOnlyDisk(t *testing.T) {
 				"lock: open %s: read-only file system: name a path on a file system that can be written to", path))
 		}
 	}
+}
+
+// The lock of a process that was killed is seen to be free, although the file still
+// names it, and its parent has not taken note yet.
+func TestFileWaitSeesADeadHolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	p := start(t)
+	require.Contains(t, p.ask(t, "acquire %s 0", path), "won ")
+	require.NoError(t, p.cmd.Process.Kill())
+	require.NoError(t, unix.Waitid(unix.P_PID, p.pid(), nil, unix.WEXITED|unix.WNOWAIT, nil))
+	synctest.Test(t, func(t *testing.T) { assert.Zero(t, waited(t, path)) })
+	mustTake(t, path)
 }

@@ -24,8 +24,9 @@ const (
 
 // holderOf reads who holds the lock on file; the zero value when that cannot be
 // told. Right after a change of owners the file may still name nobody, or the
-// previous owner, who may be dead.
-func (f FileLock) holderOf(ctx context.Context, file *os.File, host string) Owner {
+// previous owner, who may be dead: when none else is named in time, named is
+// false.
+func (f FileLock) holderOf(ctx context.Context, file *os.File, host string) (who Owner, named bool) {
 	var last details
 	for pause := firstPause; pause <= lastPause; pause *= 2 {
 		if d, err := readDetails(file); err == nil {
@@ -33,16 +34,16 @@ func (f FileLock) holderOf(ctx context.Context, file *os.File, host string) Owne
 		}
 		foreign := last.PID > 0 && last.Host != host
 		if !foreign && last.PID > 0 && f.alive(last.PID) || foreign && pause > lastPauseOffHost {
-			break
+			return last.Owner, true
 		}
 		if clockwork.Sleep(ctx, f.clock, pause) != nil {
 			break
 		}
 	}
 	if last.PID <= 0 {
-		return Owner{}
+		return Owner{}, false
 	}
-	return last.Owner
+	return last.Owner, false
 }
 
 // Look reads who holds the lock, as the file says. It does not ask the kernel,

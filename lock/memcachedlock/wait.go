@@ -9,32 +9,34 @@ import (
 	"github.com/evertick/evertick/memcache"
 )
 
-// The pause between two looks is a tenth of the TTL within these.
+// poll is the pause between two looks at a lock that is waited for, and lookShare
+// how many times as long as the latest look it is at least, so that a server that
+// answers late is not asked all the time.
 const (
-	minPoll = 100 * time.Millisecond
-	maxPoll = time.Second
+	poll      = 50 * time.Millisecond
+	lookShare = 10
 )
 
 // Wait returns nil when nobody holds the lock, and at the latest after its TTL.
-// memcached tells nobody of a release, so that it looks every tenth of the TTL,
-// but not more often than every 100 ms and at least once a second.
+// memcached tells nobody of a release, so that it looks every 50 ms; less often
+// where the server takes more than 5 ms to answer.
 func (l *Lock) Wait(ctx context.Context) error {
 	if l.wrong != nil {
 		return l.failed("wait for", l.wrong)
 	}
-	began := l.clock.Boot()
-	pause := min(max(l.ttl/10, minPoll), maxPoll)
-	for {
+	for end := l.clock.Boot() + l.ttl; ; {
+		asked := l.clock.Boot()
 		_, err := l.look(ctx)
+		now := l.clock.Boot()
 		switch {
 		case errors.Is(err, memcache.ErrMiss):
 			return nil
 		case err != nil:
 			return l.failed("wait for", err)
-		case l.clock.Boot()-began >= l.ttl:
+		case now >= end:
 			return nil
 		}
-		if err := clockwork.Sleep(ctx, l.clock, pause); err != nil {
+		if err := clockwork.Sleep(ctx, l.clock, max(poll, lookShare*(now-asked))); err != nil {
 			return l.failed("wait for", err)
 		}
 	}

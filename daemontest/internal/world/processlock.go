@@ -37,7 +37,7 @@ func (s *LockStore) locker(g *Generation, clock clockwork.Clock, declared lock.L
 		}
 		path = g.path(path)
 		bound := lock.File(path).Bind("/", clock).(lock.FileLock)
-		return processLock{bound.Among(s.among), g, s, false, s.files.real(path)}
+		return s.waiting(processLock{bound.Among(s.among), g, s, false, s.files.real(path)})
 	case leased:
 		return s.waiting(processLock{s.memory.Lock(l.String(), l.ttl), g, s, true, ""})
 	case interface{ InMemory() }:
