@@ -25,7 +25,7 @@ func quiet() core.Option {
 // BenchmarkEmptyIteration is the cost of the loop itself at interval 0.
 func BenchmarkEmptyIteration(b *testing.B) {
 	n := 0
-	d := core.New("bench", quiet(), core.Execute(func(_ context.Context, d *core.Daemon) error {
+	d := core.New("bench", quiet(), core.Every(0), core.Execute(func(_ context.Context, d *core.Daemon) error {
 		if n++; n == b.N {
 			d.Stop("enough")
 		}
@@ -122,7 +122,7 @@ func BenchmarkLog(b *testing.B) {
 	b.Run("daemon", func(b *testing.B) {
 		n := 0
 		d := core.New("bench", quiet(),
-			core.WithLog(logfile.Fixed(filepath.Join(b.TempDir(), "log"))),
+			core.Every(0), core.WithLog(logfile.Fixed(filepath.Join(b.TempDir(), "log"))),
 			core.Execute(func(_ context.Context, d *core.Daemon) error {
 				d.Logf("fetched %d rows of %s", n, "orders")
 				if n++; n == b.N {

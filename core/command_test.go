@@ -88,7 +88,7 @@ func TestAUsersFlagsReachConfigure(t *testing.T) {
 		Args:    "--every=-4s",
 		Execute: daemontest.Instantly(),
 		Want: daemontest.Want{
-			daemontest.Exit(1), daemontest.Stderr("poller: --every: interval -4s (core.Every) is negative"), complainsInOneLine(),
+			daemontest.Exit(1), daemontest.Stderr("poller: --every: interval -4s is negative"), complainsInOneLine(),
 		},
 	})
 }

@@ -36,6 +36,7 @@ type shared struct {
 	counters counters
 	history  restartHistory
 	cleanups cleanups
+	stopNotice
 	lease    atomic.Pointer[leaseRenewer] // nil: none is held
 	children forker.Group
 	ran      atomic.Bool
@@ -77,6 +78,24 @@ func (d *Daemon) declared() declaration {
 
 // Detached reports whether the daemon runs detached, as -d asks.
 func (d *Daemon) Detached() bool { return d.cmd.detach }
+
+// Verbose reports whether -v was given and has an effect: the log goes to
+// standard output, too.
+func (d *Daemon) Verbose() bool { return d.cmd.verbose && !d.cmd.detach }
+
+// PID returns the number of the daemon's process, which no restart changes; 0
+// before Main and Run.
+func (d *Daemon) PID() int { return d.host.Process.PID }
+
+// Uptime returns how long the process has been ready, over all its programs, the
+// time that the machine was suspended included; 0 before it is.
+func (d *Daemon) Uptime() time.Duration {
+	ready := d.history.readySince()
+	if ready == 0 {
+		return 0
+	}
+	return (d.host.Clock.Boot() - ready).Round(time.Millisecond)
+}
 
 // Iteration returns the number of the current or latest iteration, counted over
 // all programs of the process; 0 before the first.
@@ -157,7 +176,7 @@ func (d *Daemon) alert(subject, message string) {
 
 func (d *Daemon) mailBody(message string) string {
 	return fmt.Sprintf("%s\n\nHost: %s\nPID: %d\nUptime: %s\nIterations: %d\nVersion: %s\n",
-		d.log.Format(message), d.host.Name, d.pid(), d.uptime(), d.Iteration(), d.version())
+		d.log.Format(message), d.host.Name, d.PID(), d.Uptime(), d.Iteration(), d.version())
 }
 
 // observe tells a harness; nobody in production.
@@ -166,8 +185,6 @@ func (d *Daemon) observe(o host.Observation) {
 		d.host.Hooks.Observe(o)
 	}
 }
-
-func (d *Daemon) pid() int { return d.host.Process.PID }
 
 func (d *Daemon) version() string {
 	if d.set.version == "" {
@@ -184,18 +201,15 @@ func (d *Daemon) logPath() string {
 	return d.Path(d.set.logName(d.host.Clock.Wall()))
 }
 
-// uptime returns how long the process has been ready, over all its programs.
-func (d *Daemon) uptime() time.Duration {
-	ready := d.history.readySince()
-	if ready == 0 {
-		return 0
-	}
-	return (d.host.Clock.Boot() - ready).Round(time.Millisecond)
-}
-
 // restartsByItself reports whether the daemon may restart without being asked:
 // not in the foreground, where a person is watching.
-func (d *Daemon) restartsByItself() bool { return d.Detached() || d.host.Supervisor.Detected() }
+func (d *Daemon) restartsByItself() bool { return d.Detached() || d.supervised() }
+
+// supervised reports whether somebody starts the process again should it end,
+// as the runtime of a container does for its PID 1.
+func (d *Daemon) supervised() bool {
+	return d.set.supervised || d.host.Supervisor.Detected() || d.PID() == 1 || d.cmd.init
+}
 
 // refuse tells an error that keeps the daemon from starting, to people and to
 // the process that waits for the start, and returns the exit status.

@@ -23,7 +23,8 @@
 //     binary is tried first; one that would not start is refused, and the old
 //     one keeps running.
 //   - SIGTERM lets the iteration finish; a second one, or [ShutdownTimeout],
-//     forces. A hung Execute blocks neither that nor a dump by SIGUSR1.
+//     forces. A hung Execute blocks neither that nor a dump by SIGUSR1. One
+//     that waits for its own work sees the stop in [Daemon.Stopping].
 //   - The exit status and the last line of the log always agree.
 //
 // # The life of a daemon
@@ -42,8 +43,9 @@
 //
 // An error or panic out of Execute is a fatal error: it is logged and alerted
 // ([WithAlerts]); a daemon that runs detached or under a supervisor backs off
-// ([RestartBackoff]) and restarts in place, unless it fails within the first
-// 10 s of the process's life or too often ([MaxRestarts]).
+// ([RestartBackoff]) and restarts in place, as often as it takes, unless it fails
+// within the first 10 s of the process's life or more often than [MaxRestarts]
+// allows.
 //
 // # How it works
 //
@@ -66,10 +68,12 @@
 //	                           and the lease, the parts that others know of
 //	history handover           what the programs of a process know of each other
 //	cleanups handlerqueue      what teardown undoes; functions beside the loop
+//	stopnotice                 the channel that is closed at a stop
 //	alerts                     mails on their way
 //	hooks plugin options       what a user declares
-//	process daemon owner       what this process is; the Daemon; as whom it
-//	                           holds its lock
+//	process daemon stopping owner
+//	                           what this process is; the Daemon; its stop as
+//	                           Execute sees it; as whom it holds its lock
 //	call validate              how it calls the user's functions; its checks
 //	worker pidfile trial ending health
 //	                           the other parts of the machine, each on its own

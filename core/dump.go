@@ -15,11 +15,11 @@ func (m *machine) dump() string {
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "\n%-18s %s", name+":", fmt.Sprintf(format, args...))
 	}
-	fmt.Fprintf(&b, "Dump of %s, PID %d on %s", m.d.name, m.d.pid(), m.d.host.Name)
+	fmt.Fprintf(&b, "Dump of %s, PID %d on %s", m.d.name, m.d.PID(), m.d.host.Name)
 	line("State", "%s", m.state)
 	line("Interval", "%s", &m.d.set.pacing)
 	line("Started", "%s", m.d.startedAt.Format(time.DateTime))
-	line("Uptime", "%s", m.d.uptime())
+	line("Uptime", "%s", m.d.Uptime())
 	line("Iterations", "%d", s.Iterations)
 	line("Overruns", "%d", s.Overruns)
 	line("Missed ticks", "%d", s.Missed)
@@ -76,8 +76,8 @@ func (m *machine) modes() string {
 	}{
 		{m.d.Detached(), "detached"},
 		{!m.d.Detached(), "foreground"},
-		{m.d.cmd.verbose && !m.d.Detached(), "verbose"},
-		{m.d.host.Supervisor.Detected(), "supervised"},
+		{m.d.Verbose(), "verbose"},
+		{m.d.supervised(), "supervised"},
 		{m.d.set.standby, "standby"},
 	} {
 		if mode.on {

@@ -111,8 +111,8 @@ func TestTheBackOffGrowsAndStartsAgain(t *testing.T) {
 	}
 }
 
-// More than five restarts after errors within two minutes are the end. The
-// count is carried from program to program.
+// With MaxRestarts, too many restarts after errors within a time are the end.
+// The count is carried from program to program.
 func TestTooManyErrorsAreTheEnd(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -120,7 +120,7 @@ func TestTooManyErrorsAreTheEnd(t *testing.T) {
 		restarts int
 		says     string
 	}{
-		{"default", nil, 5, "there were 5 restarts after errors within 2m0s already"},
+		{"five", []core.Option{core.MaxRestarts(5, 2*time.Minute)}, 5, "there were 5 restarts after errors within 2m0s already"},
 		{"two", []core.Option{core.MaxRestarts(2, time.Minute)}, 2, "there were 2 restarts after errors within 1m0s already"},
 		{"none", []core.Option{core.MaxRestarts(0, time.Minute)}, 0, "there were 0 restarts after errors within 1m0s already"},
 	} {
@@ -133,6 +133,23 @@ func TestTooManyErrorsAreTheEnd(t *testing.T) {
 					daemontest.LockReleased(), daemontest.NoFile(pidPath),
 				},
 			})
+		})
+	}
+}
+
+// Without a limit, a daemon that was ready for 10 s goes on restarting until what
+// it needs is there again, once a minute in the end.
+func TestADaemonThatWasReadyNeverGivesUp(t *testing.T) {
+	for _, supervised := range []bool{true, false} {
+		args := map[bool]string{false: "-d -p poller.pid"}[supervised]
+		play(t, equipped(), daemontest.Scenario{
+			Args: args, Supervised: supervised,
+			Execute: daemontest.Instantly().FailsFrom(16, errBoom).Maybe(),
+			Steps:   daemontest.Steps{at(3600, usr1), stopAt(3601)},
+			Want: daemontest.Want{
+				daemontest.Failures(64), daemontest.Restarts(63), daemontest.Logs("\nRestarts:          63, the last one: fatal error"),
+				daemontest.Exit(0), daemontest.LockReleased(),
+			},
 		})
 	}
 }
@@ -315,7 +332,7 @@ func TestTooManyHungIterationsAreTheEnd(t *testing.T) {
 	for n := range int64(6) {
 		script = script.HangsAt(n + 3)
 	}
-	play(t, equipped(core.IterationTimeout(time.Second)), daemontest.Scenario{
+	play(t, equipped(core.IterationTimeout(time.Second), core.MaxRestarts(5, 2*time.Minute)), daemontest.Scenario{
 		Args: "-d", Execute: script,
 		Want: daemontest.Want{daemontest.Restarts(5), daemontest.Exit(1), daemontest.LastLog("Exit status: 1"), daemontest.LockReleased()},
 	})

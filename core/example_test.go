@@ -36,6 +36,38 @@ func ExampleNew() {
 	// exit status 0
 }
 
+// A loop that blocks on its own work selects on Stopping beside it, so that a
+// stop or a restart need not wait for work to come.
+func ExampleEvery() {
+	letters := make(chan string, 2)
+	letters <- "a"
+	letters <- "b"
+	d := core.New("drainer",
+		quiet(),
+		core.Every(0),
+		core.Execute(func(ctx context.Context, d *core.Daemon) error {
+			select {
+			case letter := <-letters:
+				fmt.Println("letter", letter)
+				if len(letters) == 0 {
+					d.Stop("as SIGTERM does")
+				}
+				return nil
+			case <-d.Stopping(): // a first stop, or a restart
+				fmt.Println("no more letters")
+				return nil
+			case <-ctx.Done(): // a forced stop, a lost lock, a time-out
+				return context.Cause(ctx)
+			}
+		}),
+	)
+	fmt.Println("exit status", d.Run(context.Background()))
+	// Output:
+	// letter a
+	// letter b
+	// exit status 0
+}
+
 // Options that depend on the command line are declared by Configure, once that
 // is parsed. FromFlag lets their errors name the flag.
 func ExampleConfigure() {
@@ -67,7 +99,8 @@ func ExampleWithLock() {
 	}
 	defer os.RemoveAll(dir)
 	declare := func(execute core.Func) *core.Daemon {
-		return core.New("poller", quiet(), core.WithLock(lock.File(filepath.Join(dir, "poller.lock"))), core.Execute(execute))
+		return core.New("poller", quiet(), core.Every(time.Second),
+			core.WithLock(lock.File(filepath.Join(dir, "poller.lock"))), core.Execute(execute))
 	}
 	first := declare(func(_ context.Context, d *core.Daemon) error {
 		second := declare(func(context.Context, *core.Daemon) error {
@@ -112,6 +145,7 @@ func ExamplePlugin() {
 	var c counter
 	core.New("poller",
 		quiet(),
+		core.Every(0),
 		core.WithPlugins(&c),
 		core.Execute(func(_ context.Context, d *core.Daemon) error {
 			if c.n++; c.n == 2 {

@@ -36,7 +36,9 @@ func (x *executor) iterate(ctx context.Context, now time.Time) (end time.Time, t
 	if hooked {
 		d.tell(ctx, HookInfo{Hook: HookPreExecute, Iteration: n})
 	}
-	err = x.execute(ctx)
+	if err = x.execute(ctx); err != nil && d.endedByStop(ctx, err) {
+		err = nil
+	}
 	end, took = x.finish(ctx, n, now, err)
 	if hooked {
 		end = x.now()

@@ -33,8 +33,8 @@ func (m *machine) planAfterError(line string, probation time.Duration) (p plan, 
 	case now-m.d.history.readySince() < probation:
 		refusal = fmt.Sprintf("it came within the first %s of run time", probation)
 	default:
-		inARow, allowed = m.d.history.errorRestart(now, set.restartWindow, set.maxRestarts)
 		refusal = fmt.Sprintf("there were %d restarts after errors within %s already", set.maxRestarts, set.restartWindow)
+		inARow, allowed = m.d.history.errorRestart(now, set.restartWindow, set.maxRestarts)
 	}
 	if !allowed {
 		m.d.alert(subjectShutdown, fmt.Sprintf("%s\nShutting Down: fatal error, and %s", line, refusal))

@@ -10,6 +10,9 @@ import (
 // again.
 const quietAfter = 10 * time.Minute
 
+// noMaxRestarts is no limit to restarts after errors.
+const noMaxRestarts = -1
+
 // pastRestarts is what the programs of a process know of its restarts. Times
 // are readings of the Boot clock, which the programs share.
 type pastRestarts struct {
@@ -85,14 +88,14 @@ func (h *restartHistory) readySince() time.Duration {
 }
 
 // errorRestart counts one more restart after an error, if fewer than limit lie
-// within the window before now, and returns how many errors came in a row
+// within the window before now, or limit is noMaxRestarts, and returns how many errors came in a row
 // before it.
 func (h *restartHistory) errorRestart(now, window time.Duration, limit int) (inARow int, allowed bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p := &h.past
 	p.ErrorRestarts = slices.DeleteFunc(p.ErrorRestarts, func(at time.Duration) bool { return now-at > window })
-	if len(p.ErrorRestarts) >= limit {
+	if limit != noMaxRestarts && len(p.ErrorRestarts) >= limit {
 		return p.InARow, false
 	}
 	p.ErrorRestarts = append(p.ErrorRestarts, now)

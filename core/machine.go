@@ -118,6 +118,7 @@ func (m *machine) handle(e event) {
 		})
 	}
 	m.gateChildren()
+	m.tellStopping()
 	m.jobs.begin()
 }
 
@@ -132,6 +133,37 @@ func (m *machine) gateChildren() {
 		m.d.children.Refuse()
 	}
 	m.forking = goesOn
+}
+
+// isStopping reports whether the notice is to stand: the daemon leaves its loop
+// for the end, for the next program, or to set up again. A restart that is to be
+// tried after draining may still be refused.
+func (m *machine) isStopping() bool {
+	switch m.state {
+	case stateDraining:
+		return !m.ending.plan.restart || !m.ending.plan.trial
+	case stateTearingDown:
+		return true
+	case stateEnded:
+		return !m.ending.replaced
+	default:
+		return false
+	}
+}
+
+// tellStopping gives the notice, or takes it back, when an action is over.
+func (m *machine) tellStopping() {
+	notice := &m.d.stopNotice
+	switch stopping := m.isStopping(); {
+	case stopping == notice.given: // which this goroutine alone writes
+	case stopping:
+		notice.give()
+		if m.d.set.cancelOnStop && m.jobs.cause == nil {
+			m.jobs.interrupt(ErrStopping)
+		}
+	default:
+		notice.takeBack()
+	}
 }
 
 // reportImpossible logs an event that cannot come. The daemon goes on as if it

@@ -39,6 +39,8 @@ type declaration struct {
 	pacing clockwork.Pacing
 	every  bool // Every was declared
 
+	pacingRefused bool // its error says what is wrong with it
+
 	stages   []stage // in their order
 	execute  Func
 	checks   []Func
@@ -71,6 +73,8 @@ type declaration struct {
 	crashOnPanic     bool
 	iterationTimeout time.Duration
 	shutdownTimeout  time.Duration
+	cancelOnStop     bool
+	supervised       bool
 
 	expand *Daemon // what Configure is called with; nil before the command line is parsed
 }
@@ -104,8 +108,6 @@ const (
 const (
 	defaultBackoff         = 2 * time.Second
 	defaultMaxBackoff      = time.Minute
-	defaultMaxRestarts     = 5
-	defaultRestartWindow   = 2 * time.Minute
 	defaultShutdownTimeout = 10 * time.Second
 
 	minRestartEvery = 10 * time.Second
@@ -119,24 +121,30 @@ func defaults() declaration {
 		onSignal:        map[os.Signal]Func{},
 		backoff:         defaultBackoff,
 		maxBackoff:      defaultMaxBackoff,
-		maxRestarts:     defaultMaxRestarts,
-		restartWindow:   defaultRestartWindow,
+		maxRestarts:     noMaxRestarts,
+		restartWindow:   quietAfter,
 		shutdownTimeout: defaultShutdownTimeout,
 		maxFailures:     1,
 	}
 }
 
 // Every sets the interval of the loop: iterations start on a grid of instants
-// this far apart, however long each one takes. 0 means no sleep at all, for a
-// loop that blocks on its own work. A negative interval is refused, and so is
-// one below 100 µs (almost always a number without its unit) or above 366
-// days. Without Every or After the interval is 0.
+// this far apart, however long each one takes. A negative interval is refused,
+// and so is one below 100 µs (almost always a number without its unit) or above
+// 366 days. A daemon declares one of Every and FixedDelay.
+//
+// 0 means no sleep at all, for a loop that blocks on its own work, such as a
+// queue. It has to be written, because a loop that does not block takes a whole
+// processor. Its Execute waits for [Daemon.Stopping] beside its work, or the
+// first signal to stop would wait for work to come: see the example.
 func Every(interval time.Duration) Option {
 	return func(s *declaration) error {
+		s.every, s.pacingRefused = true, false
 		if err := checkInterval(interval); err != nil {
-			return fmt.Errorf("interval %s (core.Every) %w", interval, err)
+			s.pacingRefused = true
+			return fmt.Errorf("interval %s %w", interval, err)
 		}
-		s.pacing.Interval, s.every = interval, true
+		s.pacing.Interval = interval
 		return nil
 	}
 }
@@ -147,10 +155,12 @@ func Every(interval time.Duration) Option {
 // FirstTick(AlignedToClock), MissedTicks, Spread and Jitter.
 func FixedDelay(pause time.Duration) Option {
 	return func(s *declaration) error {
+		s.pacing.FixedDelay, s.pacingRefused = true, false
 		if err := checkInterval(pause); err != nil {
-			return fmt.Errorf("pause %s (core.FixedDelay) %w", pause, err)
+			s.pacingRefused = true
+			return fmt.Errorf("pause %s %w", pause, err)
 		}
-		s.pacing.Interval, s.pacing.FixedDelay = pause, true
+		s.pacing.Interval = pause
 		return nil
 	}
 }
@@ -402,12 +412,28 @@ func WithAlerts(sender mail.Sender, recipients ...string) Option {
 	}
 }
 
-// RestartEvery restarts the daemon in place at this interval, at least 10 s.
-// It counts only with -d or under a supervisor. 0 means never.
+// Supervised says that a program watches over the daemon that is not detected,
+// such as runit, s6 or a shell loop, and starts it again should it end: then the
+// daemon restarts in place by itself, after an error too, as with -d.
+//
+// A supervisor is detected where systemd has set NOTIFY_SOCKET, or
+// SYSTEMD_EXEC_PID to the daemon's own process; and PID 1 of a container counts
+// as supervised, with --init as well. Other supervisors leave no sign by which
+// they could be told from a terminal.
+func Supervised() Option {
+	return func(s *declaration) error {
+		s.supervised = true
+		return nil
+	}
+}
+
+// RestartEvery restarts the daemon in place at this interval, at least 10 s. It
+// acts only with -d or under a supervisor (see Supervised); elsewhere a line of
+// the log says at the start that it does not. 0 means never.
 func RestartEvery(interval time.Duration) Option {
 	return func(s *declaration) error {
 		if interval != 0 && interval < minRestartEvery {
-			return fmt.Errorf("restart interval %s (core.RestartEvery) is below the minimum of %s: give at least that, or 0 for never", interval, minRestartEvery)
+			return fmt.Errorf("restart interval %s is below the minimum of %s: give at least that, or 0 for never", interval, minRestartEvery)
 		}
 		s.restartEvery = interval
 		return nil
@@ -415,8 +441,8 @@ func RestartEvery(interval time.Duration) Option {
 }
 
 // RestartAboveMemory restarts the daemon in place when its resident memory has been
-// above this many bytes in five looks in a row, one a second. It counts only
-// with -d or under a supervisor. 0 means never.
+// above this many bytes in five looks in a row, one a second. It acts only with
+// -d or under a supervisor (see Supervised). 0 means never.
 func RestartAboveMemory(bytes uint64) Option {
 	return func(s *declaration) error {
 		s.restartAboveMemory = bytes
@@ -440,8 +466,10 @@ func RestartBackoff(initial, max time.Duration) Option {
 }
 
 // MaxRestarts allows n restarts after errors within window; one more exits 1.
-// The default is 5 in 2 minutes. Restarts that were asked for do not count.
-// n = 0 means that a fatal error always exits 1.
+// Without it there is no limit: a daemon that runs detached or supervised, and
+// was ready for 10 s, restarts until what it needs is there again, at the pauses
+// of RestartBackoff. Restarts that were asked for do not count. n = 0 means that
+// a fatal error always exits 1.
 func MaxRestarts(n int, window time.Duration) Option {
 	return func(s *declaration) error {
 		if n < 0 || window <= 0 {
@@ -495,6 +523,19 @@ func ShutdownTimeout(timeout time.Duration) Option {
 			return fmt.Errorf("shutdown time-out %s: give a positive duration", timeout)
 		}
 		s.shutdownTimeout = timeout
+		return nil
+	}
+}
+
+// CancelOnStop lets the first signal to stop, and a restart that was accepted,
+// cancel the context of Setup and Execute, too, with ErrStopping as its cause:
+// for an Execute whose work can be broken off at any instant. What Execute then
+// returns because of it (an error that matches context.Canceled) is no failure.
+// Without it the iteration finishes, and one that waits for its own work looks
+// at Daemon.Stopping.
+func CancelOnStop() Option {
+	return func(s *declaration) error {
+		s.cancelOnStop = true
 		return nil
 	}
 }

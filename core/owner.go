@@ -15,7 +15,7 @@ const maxCommand = 1 << 10
 // owner returns who asks for the lock.
 func (d *Daemon) owner() lock.Owner {
 	who := lock.Owner{
-		Name: d.name, PID: d.pid(), Host: d.host.Name, Since: d.host.Clock.Wall(),
+		Name: d.name, PID: d.PID(), Host: d.host.Name, Since: d.host.Clock.Wall(),
 		Command: commandLineOf(d.host.Process.Executable, d.host.Args),
 	}
 	if d.host.StartOf != nil {

@@ -40,7 +40,7 @@ func (m *machine) becomeReady() {
 	}
 	m.d.reportStart(reexec.Report{Running: true, Message: m.noLogNote()})
 	if first && m.inherited != nil && m.restartAfterSetup == "" {
-		m.d.reply("restart", replyOK, fmt.Sprintf("PID %d has restarted in place (restart %d)", m.d.pid(), m.d.Restarts()))
+		m.d.reply("restart", replyOK, fmt.Sprintf("PID %d has restarted in place (restart %d)", m.d.PID(), m.d.Restarts()))
 	}
 }
 

@@ -22,7 +22,7 @@ func TestARestartKeepsPIDGridAndCounters(t *testing.T) {
 		Want: daemontest.Want{
 			startsAt(0, 1, 2.5, 3, 4, 5, 6, 7), daemontest.Restarts(1), daemontest.MissedTicks(1), daemontest.Exit(0), daemontest.LockReleased(),
 			daemontest.FileContains(logPath, "] 100 Restarting: SIGHUP\n"),
-			daemontest.FileContains(logPath, "] 100 Application Startup. PID: 100 Lock: file:/run/poller.lock Restart: 1 (SIGHUP)\n"),
+			daemontest.FileContains(logPath, "] 100 Application Startup. PID: 100 Interval: 1s Lock: file:/run/poller.lock Restart: 1 (SIGHUP)\n"),
 			daemontest.FileContains(logPath, "Iterations:        7\n"),
 			daemontest.FileContains(logPath, "Overruns:          1\n"),
 			daemontest.FileContains(logPath, "Missed ticks:      1\n"),
@@ -321,14 +321,17 @@ func TestTheRestartIntervalRestartsOnlyWithoutAWatcher(t *testing.T) {
 		name       string
 		args       string
 		supervised bool
+		options    []core.Option
 		restarts   int
 	}{
-		{"detached", "-d", false, 3},
-		{"supervised", "", true, 3},
-		{"foreground", "", false, 0},
+		{"detached", "-d", false, nil, 3},
+		{"supervised", "", true, nil, 3},
+		{"supervised by one that is not detected", "", false, []core.Option{core.Supervised()}, 3},
+		{"under an init of a container", "--init", false, nil, 3},
+		{"foreground", "", false, nil, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			play(t, equipped(core.Every(4*time.Second), core.RestartEvery(10*time.Second)), daemontest.Scenario{
+			play(t, equipped(core.Every(4*time.Second), core.RestartEvery(10*time.Second), core.Configure(func(*core.Daemon) ([]core.Option, error) { return c.options, nil })), daemontest.Scenario{
 				Args:       c.args,
 				Supervised: c.supervised,
 				Execute:    daemontest.Takes(100 * time.Millisecond),
@@ -336,6 +339,7 @@ func TestTheRestartIntervalRestartsOnlyWithoutAWatcher(t *testing.T) {
 				Want: daemontest.Want{
 					startsAt(0, 4, 8, 12, 16, 20, 24, 28, 32), daemontest.Restarts(c.restarts),
 					daemontest.LogsTimes("Restarting: restart interval", c.restarts), daemontest.Exit(0),
+					daemontest.LogsTimes("The restart interval of 10s does not act: ", map[bool]int{true: 1}[c.restarts == 0]),
 				},
 			})
 		})

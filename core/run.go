@@ -82,7 +82,7 @@ func (d *Daemon) prepare() error {
 	d.counters.epoch = d.host.Clock.Now()
 	d.startedAt = d.host.Clock.Wall()
 	d.log = logfile.New(logfile.Config{
-		Daemon: d.name, Host: d.host.Name, PID: d.pid(), Clock: d.host.Clock, Files: d.host.Files,
+		Daemon: d.name, Host: d.host.Name, PID: d.PID(), Clock: d.host.Clock, Files: d.host.Files,
 		Stdout: d.host.Stdout, Resolve: d.Path,
 		Observe: func(message string) { d.observe(host.Observation{Kind: host.Logged, Text: message}) },
 	})
@@ -125,7 +125,7 @@ func (d *Daemon) start(ctx context.Context, args []string) (code int, m *machine
 		return d.sendSignal(ctx), nil
 	case origin == reexec.Trial:
 		return d.checkOnly(ctx), nil
-	case d.cmd.init && d.pid() == 1 && origin == reexec.Fresh && d.host.Init != nil:
+	case d.cmd.init && d.PID() == 1 && origin == reexec.Fresh && d.host.Init != nil:
 		return d.runInit(args), nil
 	case d.cmd.detach && origin == reexec.Fresh:
 		return d.launch(ctx, args), nil
@@ -157,7 +157,7 @@ func (d *Daemon) fold() {
 	d.alerts = newAlertQueue(d.host.Clock, d.set.alerts, d.Logf)
 	d.log.Configure(logfile.Settings{
 		Name: d.set.logName, JSON: d.set.logJSON,
-		Verbose: d.cmd.verbose && !d.cmd.detach, Silent: d.cmd.detach,
+		Verbose: d.Verbose(), Silent: d.cmd.detach,
 	})
 }
 

@@ -88,7 +88,7 @@ func (m *machine) tellStandby() {
 func (m *machine) heldByFormerLease(err error) bool {
 	var held *lock.HeldError
 	return (m.resumed || m.d.Restarts() > 0) && errors.As(err, &held) &&
-		held.Holder.PID == m.d.pid() && held.Holder.Host == m.d.host.Name
+		held.Holder.PID == m.d.PID() && held.Holder.Host == m.d.host.Name
 }
 
 // waitsOut reports whether the lease of a process that no longer lives is still
@@ -145,7 +145,7 @@ func (d *Daemon) awaitLock(ctx context.Context, w lock.Waiter, longest time.Dura
 		a.unwatched = nil
 	}
 	cancel()
-	pause := clockwork.Share(standbySpread, d.name, d.host.Name, strconv.Itoa(d.pid()), strconv.Itoa(n))
+	pause := clockwork.Share(standbySpread, d.name, d.host.Name, strconv.Itoa(d.PID()), strconv.Itoa(n))
 	if a.unwatched != nil {
 		pause = d.standbyPause(n)
 	}
@@ -175,7 +175,7 @@ func waitFor(ctx context.Context, w lock.Waiter) error {
 
 // standbyPause returns the time until the next attempt, the n-th.
 func (d *Daemon) standbyPause(n int) time.Duration {
-	return clockwork.Backoff(standbyPause, standbyPause, n, d.name, d.host.Name, strconv.Itoa(d.pid()))
+	return clockwork.Backoff(standbyPause, standbyPause, n, d.name, d.host.Name, strconv.Itoa(d.PID()))
 }
 
 // standsByInOutage reports whether a lock that cannot be asked for is waited for:

@@ -62,10 +62,14 @@ func (m *machine) onLeased(e event) state {
 	if err := m.open(); err != nil {
 		return m.refuseStart(err.Error())
 	}
-	m.d.Logf("Application Startup. PID: %d%s", m.d.pid(), m.startDetails())
+	m.d.Logf("Application Startup. PID: %d%s", m.d.PID(), m.startDetails())
 	m.tellWaitedOut()
 	if m.d.set.lock == nil && m.inherited == nil && !m.resumed {
 		m.d.Logf("No Lock: several instances can run at once. core.WithLock(lock.Null()) says that this is meant")
+	}
+	if every := m.d.set.restartEvery; every > 0 && !m.d.restartsByItself() && m.inherited == nil && !m.resumed {
+		m.d.Logf("The restart interval of %s does not act: the daemon runs in the foreground, and no supervisor was detected. "+
+			"It acts with -d; core.Supervised says that there is a supervisor", every)
 	}
 	m.startSetup()
 	return stateSettingUp
@@ -89,6 +93,7 @@ func (m *machine) open() error {
 
 func (m *machine) startDetails() string {
 	var b strings.Builder
+	fmt.Fprintf(&b, " Interval: %s", &m.d.set.pacing)
 	if m.d.set.version != "" {
 		fmt.Fprintf(&b, " Version: %s", m.d.set.version)
 	}

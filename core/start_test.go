@@ -43,7 +43,7 @@ func TestAllEnvironmentErrorsComeTogether(t *testing.T) {
 		Deny:    map[string]error{logPath: syscall.EACCES, pidPath: syscall.ENOENT},
 		Want: append(untouched(), daemontest.Exit(1),
 			daemontest.Stderr("poller: 8 problems:\n"),
-			daemontest.Stderr("interval -5s (core.Every) is negative"),
+			daemontest.Stderr("interval -5s is negative"),
 			daemontest.Stderr("iteration time-out -1ns is negative"),
 			daemontest.Stderr("alerts have no recipient"),
 			daemontest.Stderr("poller.pid: no such file"),
@@ -64,38 +64,41 @@ func TestABadOptionIsRefusedInOneLine(t *testing.T) {
 		option []core.Option
 		says   string
 	}{
-		{[]core.Option{core.Every(-second)}, "interval -1s (core.Every) is negative: give 0 for no sleep at all"},
-		{[]core.Option{core.Every(5)}, "interval 5ns (core.Every) is below 100µs: was a unit forgotten?"},
+		{[]core.Option{core.Every(-second)}, "interval -1s is negative: give 0 for no sleep at all"},
+		{[]core.Option{core.Every(5)}, "interval 5ns is below 100µs: was a unit forgotten?"},
 		{[]core.Option{core.Every(400 * 24 * time.Hour)}, "is above 366 days"},
-		{[]core.Option{core.FixedDelay(-second)}, "pause -1s (core.FixedDelay) is negative"},
+		{[]core.Option{core.FixedDelay(-second)}, "pause -1s is negative"},
 		{[]core.Option{core.Every(second), core.FixedDelay(second)}, "core.Every and core.FixedDelay contradict each other"},
 		{[]core.Option{core.FixedDelay(second), core.MissedTicks(core.CatchUp)}, "core.FixedDelay has no grid, so no tick is missed"},
 		{[]core.Option{core.FixedDelay(second), core.FirstTick(core.AlignedToClock)}, "core.FixedDelay has no grid to align"},
 		{[]core.Option{core.FixedDelay(second), core.Spread(time.Millisecond)}, "core.FixedDelay has no grid to jitter"},
-		{[]core.Option{core.Every(0), core.FirstTick(core.AlignedToClock)}, "interval 0 has no first tick to wait for"},
-		{[]core.Option{core.Every(0), core.Jitter(second)}, "interval 0 leaves no room for jitter"},
-		{[]core.Option{core.Every(second), core.Spread(second)}, "jitter 1s must be less than the interval 1s"},
+		{[]core.Option{core.Every(0), core.FirstTick(core.AlignedToClock)}, "an interval of 0 has no first tick to wait for, as core.FirstTick asks: set an interval above 0"},
+		{[]core.Option{core.Every(0), core.Jitter(second)}, "an interval of 0 leaves no room for core.Spread or core.Jitter: set an interval above 0"},
+		{[]core.Option{core.Every(second), core.Spread(second)}, "an interval of 1s leaves no room for a spread or jitter of 1s: set an interval above that"},
 		{[]core.Option{core.Every(second), core.Jitter(-second)}, "jitter -1s is negative"},
-		{[]core.Option{core.WithLock(nil), core.Standby()}, "core.Standby waits for a lock, but there is none"},
-		{[]core.Option{core.Execute(nil)}, "nothing to execute"},
-		{[]core.Option{core.WithAlerts(mail.Writer(os.Stdout))}, "alerts have no recipient"},
-		{[]core.Option{core.WithAlerts(mail.Writer(os.Stdout), "ops@example.com", "nonsense")}, `alert recipient "nonsense" is no mail address`},
-		{[]core.Option{core.WithAlerts(mail.Writer(os.Stdout), "ops@")}, `alert recipient "ops@" is no mail address`},
-		{[]core.Option{core.WithLog(logfile.Fixed("poller.pid"))}, "the PID file and the log are both /world/poller.pid: give each a path of its own"},
-		{[]core.Option{core.WithLock(lock.File("../world/poller.pid"))}, "the PID file and the lock file are both /world/poller.pid"},
-		{[]core.Option{core.WithLock(lock.File(logPath))}, "the log and the lock file are both " + logPath},
-		{[]core.Option{core.WithPlugins(&recorder{name: "x"}, &recorder{name: "x"})}, "plugin x is declared twice"},
-		{[]core.Option{core.RestartEvery(9 * second)}, "restart interval 9s (core.RestartEvery) is below the minimum of 10s"},
-		{[]core.Option{core.RestartBackoff(-second, -second)}, "back-off -1s to -1s is negative"},
-		{[]core.Option{core.MaxRestarts(-1, second)}, "at most -1 restarts in 1s"},
-		{[]core.Option{core.MaxRestarts(1, 0)}, "at most 1 restarts in 0s"},
-		{[]core.Option{core.MaxConsecutiveFailures(0)}, "core.MaxConsecutiveFailures(0): give at least 1"},
-		{[]core.Option{core.IterationTimeout(-second)}, "iteration time-out -1s is negative"},
-		{[]core.Option{core.ShutdownTimeout(0)}, "shutdown time-out 0s: give a positive duration"},
-		{[]core.Option{core.OnSignal(syscall.SIGTERM, nothing)}, "this signal has a meaning of its own"},
-		{[]core.Option{core.OnSignal(syscall.SIGKILL, nothing)}, "no process can catch this signal"},
+		{[]core.Option{core.Every(second), core.WithLock(nil), core.Standby()}, "core.Standby waits for a lock, but there is none"},
+		{[]core.Option{core.Every(second), core.Execute(nil)}, "nothing to execute"},
+		{[]core.Option{core.Every(second), core.WithAlerts(mail.Writer(os.Stdout))}, "alerts have no recipient"},
+		{[]core.Option{core.Every(second), core.WithAlerts(mail.Writer(os.Stdout), "ops@example.com", "nonsense")}, `alert recipient "nonsense" is no mail address`},
+		{[]core.Option{core.Every(second), core.WithAlerts(mail.Writer(os.Stdout), "ops@")}, `alert recipient "ops@" is no mail address`},
+		{[]core.Option{core.Every(second), core.WithLog(logfile.Fixed("poller.pid"))}, "the PID file and the log are both /world/poller.pid: give each a path of its own"},
+		{[]core.Option{core.Every(second), core.WithLock(lock.File("../world/poller.pid"))}, "the PID file and the lock file are both /world/poller.pid"},
+		{[]core.Option{core.Every(second), core.WithLock(lock.File(logPath))}, "the log and the lock file are both " + logPath},
+		{[]core.Option{core.Every(second), core.WithPlugins(&recorder{name: "x"}, &recorder{name: "x"})}, "plugin x is declared twice"},
+		{[]core.Option{core.Every(second), core.RestartEvery(9 * second)}, "restart interval 9s is below the minimum of 10s"},
+		{[]core.Option{core.Every(second), core.RestartBackoff(-second, -second)}, "back-off -1s to -1s is negative"},
+		{[]core.Option{core.Every(second), core.MaxRestarts(-1, second)}, "at most -1 restarts in 1s"},
+		{[]core.Option{core.Every(second), core.MaxRestarts(1, 0)}, "at most 1 restarts in 0s"},
+		{[]core.Option{core.Every(second), core.MaxConsecutiveFailures(0)}, "core.MaxConsecutiveFailures(0): give at least 1"},
+		{[]core.Option{core.Every(second), core.IterationTimeout(-second)}, "iteration time-out -1s is negative"},
+		{[]core.Option{core.Every(second), core.ShutdownTimeout(0)}, "shutdown time-out 0s: give a positive duration"},
+		{[]core.Option{core.Every(second), core.OnSignal(syscall.SIGTERM, nothing)}, "this signal has a meaning of its own"},
+		{[]core.Option{core.Every(second), core.OnSignal(syscall.SIGKILL, nothing)}, "no process can catch this signal"},
 		{[]core.Option{core.FromFlag("--every", core.Every(-second))}, "poller: --every: interval -1s"},
-		{[]core.Option{core.Configure(func(*core.Daemon) ([]core.Option, error) { return nil, errors.New("bad flag") })}, "bad flag"},
+		{nil, "no interval: declare core.Every or core.FixedDelay; core.Every(0) is a loop without any pause"},
+		{[]core.Option{core.Every(-second), core.FirstTick(core.AfterInterval), core.Jitter(second)}, "poller: interval -1s is negative"},
+		{[]core.Option{core.FixedDelay(-second), core.MissedTicks(core.Skip)}, "poller: pause -1s is negative"},
+		{[]core.Option{core.Every(second), core.Configure(func(*core.Daemon) ([]core.Option, error) { return nil, errors.New("bad flag") })}, "bad flag"},
 	} {
 		t.Run(c.says, func(t *testing.T) {
 			play(t, bare(append([]core.Option{
@@ -180,7 +183,7 @@ func TestTheLogTellsStartAndEnd(t *testing.T) {
 		Steps:   daemontest.Steps{stopAt(2.5)},
 		Want: daemontest.Want{
 			daemontest.FileContains(logPath, "[2026-01-01 00:00:00] 100 Log Opened: poller on testhost\n"+
-				"[2026-01-01 00:00:00] 100 Application Startup. PID: 100 Version: 1.4 Lock: file:/run/poller.lock\n"),
+				"[2026-01-01 00:00:00] 100 Application Startup. PID: 100 Interval: 1s Version: 1.4 Lock: file:/run/poller.lock\n"),
 			daemontest.FileContains(logPath, "[2026-01-01 00:00:02] 100 Shutting Down: SIGTERM\n"+
 				"[2026-01-01 00:00:02] 100 Shutdown Complete. Uptime: 2.5s Iterations: 3 Exit status: 0\n"),
 			daemontest.LastLog("Exit status: 0"), daemontest.Exit(0),
@@ -310,7 +313,7 @@ func TestTheContextOfRunStopsTheDaemon(t *testing.T) {
 	h := host.Real()
 	h.Stdout = &stdout
 	ctx, cancel := context.WithCancelCause(t.Context())
-	d := core.New("poller", core.WithHost(h), core.Execute(func(context.Context, *core.Daemon) error {
+	d := core.New("poller", core.WithHost(h), core.Every(0), core.Execute(func(context.Context, *core.Daemon) error {
 		cancel(errors.New("the program ends"))
 		return nil
 	}))

@@ -15,7 +15,8 @@ type Stats struct {
 	Iterations, Overruns, Missed, Failures int64
 
 	// Restarts and ErrorRestarts count restarts in place: all of them, and
-	// those that followed an error and lie within the window of MaxRestarts.
+	// those that followed an error and lie within the window of MaxRestarts, or
+	// without one within 10 min.
 	Restarts, ErrorRestarts int64
 
 	// Mean and P99 are durations of this program's iterations. P99 is right to

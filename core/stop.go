@@ -346,7 +346,7 @@ func (m *machine) exit(code int) state {
 	}
 	if m.d.log.Opened() {
 		m.d.log.Retry() // so that the last line is the last one in the file, too
-		m.d.Logf("Shutdown Complete. Uptime: %s Iterations: %d Exit status: %d", m.d.uptime(), m.d.Iteration(), code)
+		m.d.Logf("Shutdown Complete. Uptime: %s Iterations: %d Exit status: %d", m.d.Uptime(), m.d.Iteration(), code)
 		m.d.log.Close()
 	}
 	// To a process that waits for the start, a daemon that was stopped before

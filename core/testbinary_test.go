@@ -16,7 +16,7 @@ import (
 
 // oversight is a daemon whose test has not given it a world.
 func oversight(t *testing.T, options ...core.Option) *core.Daemon {
-	return core.New("poller", append(options, core.Execute(func(_ context.Context, d *core.Daemon) error {
+	return core.New("poller", append(options, core.Every(0), core.Execute(func(_ context.Context, d *core.Daemon) error {
 		d.Stop("it has run")
 		return nil
 	}))...)

@@ -56,23 +56,12 @@ func (d *Daemon) onePathForTwo() error {
 // contradictions returns the options that cannot go together.
 func (s *declaration) contradictions() error {
 	var errs []error
-	bad := func(is bool, text string) {
-		if is {
-			errs = append(errs, errors.New(text))
-		}
-	}
-	p := &s.pacing
-	never := p.Interval == 0 && !p.FixedDelay
-	shift := max(p.Spread, p.Jitter)
+	bad := collect(&errs)
 	bad(s.execute == nil, "nothing to execute: declare core.Execute")
-	bad(s.every && p.FixedDelay, "core.Every and core.FixedDelay contradict each other: keep one of them")
-	bad(p.FixedDelay && p.Missed != Coalesce, "core.FixedDelay has no grid, so no tick is missed: drop core.MissedTicks or use core.Every")
-	bad(p.FixedDelay && p.First == AlignedToClock, "core.FixedDelay has no grid to align: drop core.AlignedToClock or use core.Every")
-	bad(p.FixedDelay && shift > 0, "core.FixedDelay has no grid to jitter: drop core.Spread and core.Jitter, or use core.Every")
-	bad(never && p.First != Immediately, "interval 0 has no first tick to wait for: drop core.FirstTick or set an interval")
-	bad(never && shift > 0, "interval 0 leaves no room for jitter: drop core.Spread and core.Jitter, or set an interval")
-	bad(p.Interval > 0 && shift >= p.Interval,
-		fmt.Sprintf("jitter %s must be less than the interval %s", shift, p.Interval))
+	bad(!s.every && !s.pacing.FixedDelay, "no interval: declare core.Every or core.FixedDelay; core.Every(0) is a loop without any pause, for an Execute that blocks on its own work")
+	if !s.pacingRefused {
+		errs = append(errs, s.pacingContradictions())
+	}
 	bad(s.standby && s.lock == nil, "core.Standby waits for a lock, but there is none: declare core.WithLock")
 	bad(s.alerts != nil && len(s.recipients) == 0, "alerts have no recipient: name at least one in core.WithAlerts")
 	for _, r := range s.recipients {
@@ -84,6 +73,34 @@ func (s *declaration) contradictions() error {
 		bad(seen[p.Name()], fmt.Sprintf("plugin %s is declared twice: drop one", p.Name()))
 		seen[p.Name()] = true
 	}
+	return errors.Join(errs...)
+}
+
+// collect returns a function that adds an error where something is so.
+func collect(errs *[]error) func(is bool, text string) {
+	return func(is bool, text string) {
+		if is {
+			*errs = append(*errs, errors.New(text))
+		}
+	}
+}
+
+// pacingContradictions returns what cannot go together with the interval, or
+// with the pause.
+func (s *declaration) pacingContradictions() error {
+	var errs []error
+	bad := collect(&errs)
+	p := &s.pacing
+	never := p.Interval == 0 && !p.FixedDelay
+	shift := max(p.Spread, p.Jitter)
+	bad(s.every && p.FixedDelay, "core.Every and core.FixedDelay contradict each other: keep one of them")
+	bad(p.FixedDelay && p.Missed != Coalesce, "core.FixedDelay has no grid, so no tick is missed: drop core.MissedTicks or use core.Every")
+	bad(p.FixedDelay && p.First == AlignedToClock, "core.FixedDelay has no grid to align: drop core.AlignedToClock or use core.Every")
+	bad(p.FixedDelay && shift > 0, "core.FixedDelay has no grid to jitter: drop core.Spread and core.Jitter, or use core.Every")
+	bad(never && p.First != Immediately, "an interval of 0 has no first tick to wait for, as core.FirstTick asks: set an interval above 0")
+	bad(never && shift > 0, "an interval of 0 leaves no room for core.Spread or core.Jitter: set an interval above 0")
+	bad(p.Interval > 0 && shift >= p.Interval,
+		fmt.Sprintf("an interval of %s leaves no room for a spread or jitter of %s: set an interval above that", p.Interval, shift))
 	return errors.Join(errs...)
 }
 

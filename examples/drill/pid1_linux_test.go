@@ -61,3 +61,20 @@ func TestAnInitEndsAsItsDaemonDoes(t *testing.T) {
 	s.signal(p.pid, syscall.SIGTERM)
 	require.Zero(t, p.exit())
 }
+
+// PID 1 of a container counts as supervised: its runtime starts it again.
+func TestPIDOneIsSupervised(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.alone(s.args("--restart-every", "1h")...)
+	s.beats(1)
+	s.signal(p.pid, syscall.SIGTERM)
+	require.Zero(t, p.exit())
+	require.NotContains(t, s.read("log"), "does not act")
+
+	p = s.start(s.args("--restart-every", "1h")...)
+	s.beats(2)
+	s.signal(p.pid, syscall.SIGTERM)
+	require.Zero(t, p.exit())
+	require.Contains(t, s.read("log"), "The restart interval of 1h0m0s does not act")
+}

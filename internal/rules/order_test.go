@@ -33,9 +33,9 @@ var orders = []order{
 		files: `
 			doc.go errors.go histogram.go stats.go
 			queue.go states.go timers.go lease.go
-			history.go handover.go cleanups.go handlerqueue.go alerts.go
+			history.go handover.go cleanups.go handlerqueue.go stopnotice.go alerts.go
 			hooks.go plugin.go options.go
-			process.go daemon.go owner.go call.go children.go validate.go
+			process.go daemon.go stopping.go owner.go call.go children.go validate.go
 			worker.go pidfile.go trial.go ending.go health.go
 			execute.go machine.go command.go control.go
 			schedule.go housekeeping.go lock.go ready.go dump.go signals.go

@@ -37,7 +37,7 @@ func ExamplePlay() {
 	})
 	// Output:
 	// 15s exit status 0  false
-	//   00:00.000  log: Application Startup. PID: 100
+	//   00:00.000  log: Application Startup. PID: 100 Interval: 10s
 	//   00:00.000  log: No Lock: several instances can run at once. core.WithLock(lock.Null()) says that this is meant
 	//   00:00.000  -> setting up
 	//   00:00.000  -> sleeping
