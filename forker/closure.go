@@ -49,7 +49,7 @@ var errTold = errors.New("told to end")
 
 func startClosure(f func(ctx context.Context) error, message func(Message)) *closure {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	return &closure{cancel, guarded(func() ([]byte, error) { return nil, f(ctx) }), message}
+	return &closure{cancel, begin(func() ([]byte, error) { return nil, f(ctx) }), message}
 }
 
 // PID returns 0.
@@ -59,6 +59,11 @@ func (*closure) PID() int { return 0 }
 func (c *closure) Signal(syscall.Signal) error {
 	c.cancel(errTold)
 	return nil
+}
+
+// Send returns an error: a function gets no messages.
+func (*closure) Send(context.Context, Message) error {
+	return errors.New("a function that runs in this process gets no messages")
 }
 
 // Wait waits until the function has returned.

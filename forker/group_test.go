@@ -221,7 +221,7 @@ func TestBadInputIsRefused(t *testing.T) {
 		_, err := square.Fork(g, 1)
 		require.ErrorContains(t, err, " is negative: -1")
 	}
-	require.PanicsWithValue(t, `forker: two tasks have the name "square": give each a name of its own`, func() {
+	require.PanicsWithValue(t, `forker: two tasks or pools have the name "square": give each a name of its own`, func() {
 		forker.NewTask("square", func(context.Context, *forker.Child, int) (int, error) { return 0, nil })
 	})
 	require.PanicsWithValue(t, "forker: a task needs a name: it is empty", func() {
@@ -243,5 +243,5 @@ func TestATaskRegisteredTooLateIsExplained(t *testing.T) {
 	h, err := late.Fork(w.group, 1)
 	require.NoError(t, err)
 	_, err = h.Wait(roletest.Within(t))
-	require.ErrorContains(t, err, "it is not registered in the child: call forker.NewTask at package level")
+	require.ErrorContains(t, err, "it is not registered in the child: call forker.NewTask or NewPool at package level")
 }

@@ -1,49 +1,19 @@
 package forker
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/evertick/evertick/forker/signals"
 )
-
-// Child is what a task's function is given of the process that it runs in. It
-// is safe for concurrent use.
-type Child struct {
-	task     string
-	mu       sync.Mutex
-	messages *os.File
-}
-
-// Task returns the name of the task that runs.
-func (c *Child) Task() string { return c.task }
-
-// Logf writes a line to the daemon's log, under this child's PID.
-func (c *Child) Logf(format string, args ...any) {
-	c.send(Message{Kind: Logged, Text: fmt.Sprintf(format, args...)})
-}
-
-// Alertf writes a line to the daemon's log and alerts.
-func (c *Child) Alertf(format string, args ...any) {
-	c.send(Message{Kind: Alerted, Text: fmt.Sprintf(format, args...)})
-}
-
-// send tells the daemon something. Where that has died, so does this process
-// soon.
-func (c *Child) send(m Message) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_ = writeMessage(c.messages, m)
-}
 
 // Main runs the task if this process is a child, and does not return then: the
 // process ends. In any other process it does nothing but note that it was
@@ -67,10 +37,8 @@ func (s *startInfo) run() {
 	if _, err := io.ReadFull(input, in); err != nil {
 		killOwnGroup()
 	}
-	go func() {
-		_, _ = io.Copy(io.Discard, input)
-		killOwnGroup()
-	}()
+	calls := make(chan Message, callsAhead)
+	go s.receive(input, calls)
 	signals.CatchBrokenPipe() // a line that nobody reads must not end this process before its group
 	dead := make(chan os.Signal, 1)
 	signal.Notify(dead, syscall.SIGHUP) // before the task can return because of it
@@ -83,14 +51,13 @@ func (s *startInfo) run() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	c := &Child{task: s.Task, messages: os.NewFile(messagesFD, "messages")}
-	c.send(Message{Kind: Began})
-	outcome := s.execute(ctx, c, in)
-	if outcome.Kind == Returned && len(outcome.Data) > s.MaxBytes {
-		outcome = Message{Kind: TooLarge, Size: len(outcome.Data), Limit: s.MaxBytes}
-	}
-	widen(messagesFD, len(outcome.Data))
-	c.send(outcome)
+	messages := os.NewFile(messagesFD, "messages")
+	c := newChildSide(s.Task, func(m Message) {
+		widen(messagesFD, len(m.Data))
+		_ = writeMessage(messages, m) // where the daemon has died, so does this process soon
+	})
+	c.limit = s.limit
+	outcome := c.perform(ctx, Command{Task: s.Task, Worker: s.Worker, Input: in, MaxBytes: s.MaxBytes}, calls)
 	if os.Getppid() != s.Parent { // what ended the task was its death
 		killOwnGroup()
 	}
@@ -100,45 +67,28 @@ func (s *startInfo) run() {
 	os.Exit(0)
 }
 
+// callsAhead is how many calls wait in a worker: while there are not more, the
+// end of the pipe is noticed at once.
+const callsAhead = 16
+
+// receive hands on what the daemon sends, until it dies.
+func (s *startInfo) receive(input io.Reader, calls chan<- Message) {
+	reader := bufio.NewReader(input)
+	for {
+		m, err := readMessage(reader, s.MaxBytes)
+		if err != nil {
+			killOwnGroup()
+		}
+		calls <- m
+	}
+}
+
 // killOwnGroup ends this process and all that it started: the daemon has died.
 func killOwnGroup() {
 	if unix.Getpgrp() == os.Getpid() {
 		_ = syscall.Kill(-os.Getpid(), syscall.SIGKILL)
 	}
 	os.Exit(1)
-}
-
-// execute runs the task within its limits.
-func (s *startInfo) execute(ctx context.Context, c *Child, in []byte) Message {
-	task := registered(s.Task)
-	if task == nil {
-		return Message{Kind: Refused, Text: "it is not registered in the child: call forker.NewTask at package level"}
-	}
-	if err := s.limit(); err != nil {
-		return Message{Kind: Refused, Text: err.Error()}
-	}
-	return <-guarded(func() ([]byte, error) { return task.call(ctx, c, in) })
-}
-
-// guarded runs f in a goroutine of its own and returns what became of it.
-func guarded(f func() ([]byte, error)) <-chan Message {
-	outcome := make(chan Message, 1)
-	go func() {
-		m := Message{Kind: Failed, Text: "the function ended its goroutine (runtime.Goexit)"}
-		defer func() {
-			if v := recover(); v != nil {
-				m = Message{Kind: Panicked, Text: fmt.Sprint(v), Stack: string(debug.Stack())}
-			}
-			outcome <- m
-		}()
-		result, err := f()
-		if err != nil {
-			m = Message{Kind: Failed, Text: err.Error()}
-			return
-		}
-		m = Message{Kind: Returned, Data: result}
-	}()
-	return outcome
 }
 
 // limit sets what this process may use.

@@ -32,7 +32,7 @@ func (o OS) Start(c Command) (Process, error) {
 		}
 		o.Path = program()
 	}
-	p := &osProcess{}
+	p := &osProcess{sending: make(chan struct{}, 1)}
 	theirs, err := p.open()
 	defer closeAll(theirs)
 	if err == nil {
@@ -76,7 +76,7 @@ func (p *osProcess) start(path string, c Command, theirs []*os.File) error {
 		return err
 	}
 	info := startInfo{
-		Task: c.Task, Parent: os.Getpid(), Pipe: inode, Length: len(c.Input),
+		Task: c.Task, Worker: c.Worker, Parent: os.Getpid(), Pipe: inode, Length: len(c.Input),
 		MaxBytes: c.MaxBytes, Nice: c.Nice, Memory: c.Memory,
 	}
 	cmd := exec.Command(path, "task", c.Task)

@@ -1,11 +1,15 @@
 package forker
 
 import (
+	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/evertick/evertick/forker/internal/pipe"
 	"github.com/evertick/evertick/forker/internal/process"
@@ -17,6 +21,9 @@ type osProcess struct {
 	input                    *os.File
 	stdout, stderr, messages *pipe.Pipe
 	serving                  sync.WaitGroup // the goroutines at the pipes
+
+	sending  chan struct{} // holds a value while something is written to input
+	cutShort error         // why a message was not sent as a whole
 
 	mu     sync.Mutex // held while the group is signalled, and while its leader is reaped
 	reaped bool
@@ -41,12 +48,17 @@ func (p *osProcess) serve(c Command) {
 	if raw, err := p.input.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) { widen(int(fd), len(c.Input)) })
 	}
-	p.serving.Go(func() { _, _ = p.input.Write(c.Input) }) // a child that ends early reads no more
+	p.sending <- struct{}{}
+	p.serving.Go(func() {
+		_, _ = p.input.Write(c.Input) // a child that ends early reads no more
+		<-p.sending
+	})
 	p.serving.Go(func() { _, _ = io.Copy(c.Stdout, p.stdout) })
 	p.serving.Go(func() { _, _ = io.Copy(c.Stderr, p.stderr) })
 	p.serving.Go(func() {
+		messages := bufio.NewReader(p.messages)
 		for {
-			m, err := readMessage(p.messages, c.MaxBytes)
+			m, err := readMessage(messages, c.MaxBytes)
 			if err != nil {
 				break
 			}
@@ -68,6 +80,41 @@ func (p *osProcess) Signal(sig syscall.Signal) error {
 		return os.ErrProcessDone
 	}
 	return syscall.Kill(-p.process.Pid, sig)
+}
+
+// Send writes m to the child's input.
+func (p *osProcess) Send(ctx context.Context, m Message) error {
+	select {
+	case p.sending <- struct{}{}:
+		defer func() { <-p.sending }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if p.cutShort != nil {
+		return p.cutShort
+	}
+	fired := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = p.input.SetWriteDeadline(time.Unix(1, 0))
+		close(fired)
+	})
+	err := writeMessage(p.input, m)
+	if !stop() {
+		<-fired
+		_ = p.input.SetWriteDeadline(time.Time{})
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = fmt.Errorf("the child has not taken the message: %w", context.Cause(ctx))
+	case errors.Is(err, os.ErrClosed):
+		err = os.ErrProcessDone
+	default:
+		err = fmt.Errorf("the child takes no messages any more: %w", err)
+	}
+	p.cutShort = err
+	return err
 }
 
 // Wait waits for the end.

@@ -1,6 +1,7 @@
 package forker
 
 import (
+	"context"
 	"io"
 	"syscall"
 )
@@ -16,10 +17,15 @@ type Processes interface {
 
 // Command is what a child is to do, and where what it says goes.
 type Command struct {
-	// Task is the name of the task that the child runs.
+	// Task is the name of the task that the child runs; of the pool, for a
+	// worker.
 	Task string
 
-	// Input is the task's argument as JSON.
+	// Worker says that the child is a worker: it runs the calls that Send
+	// brings, until it is told to finish.
+	Worker bool
+
+	// Input is the task's argument as JSON; a worker has none.
 	Input []byte
 
 	// Environment holds "key=value" strings in addition to the daemon's own
@@ -35,7 +41,7 @@ type Command struct {
 	// Memory is the limit of the child's data segment in bytes; 0 means none.
 	Memory int64
 
-	// MaxBytes is the largest result in bytes.
+	// MaxBytes is the largest argument or result in bytes.
 	MaxBytes int
 
 	// Stdout and Stderr receive what the child prints, each from one
@@ -57,6 +63,14 @@ type Process interface {
 	// the child was reaped it returns os.ErrProcessDone and signals nobody.
 	Signal(sig syscall.Signal) error
 
+	// Send hands a message to a worker: Called or Finish. It may be called
+	// before the worker is Ready. Nil means that the worker can read all of
+	// it, not that it has. Any error means that it never gets this message,
+	// nor a later one: os.ErrProcessDone after Wait, ctx's cause where ctx was
+	// done while the worker took nothing. It blocks until one of these is
+	// decided, or the worker has ended.
+	Send(ctx context.Context, m Message) error
+
 	// Wait blocks until the child has ended, kills what is left of its group,
 	// reaps it, and returns how it ended, when all that it wrote has reached
 	// the Command's functions. Who else holds its pipes does not matter. It is
@@ -64,11 +78,20 @@ type Process interface {
 	Wait() Exit
 }
 
-// MessageKind says what a child says in private.
+// MessageKind says what a child says in private, or what it is told.
 type MessageKind byte
 
 // The kinds of messages. A child that runs its task to the end sends one
-// Began, any number of Logged and Alerted, and one of the others, in this order.
+// Began, any number of Logged and Alerted, and one outcome: Returned, Failed,
+// Panicked, TooLarge or Refused, in this order.
+//
+// A worker sends Began, and Ready when it is set up; an outcome in place of
+// Ready says that its set-up failed, and it ends. It then runs one call after
+// the other, in the order in which they were sent, and answers each with one
+// outcome; none of these ends it. When it is told to finish, or gets SIGTERM,
+// it runs no further call, tears down, and sends a last outcome: Returned
+// without data, or what went wrong in the teardown. Calls that it has not begun
+// remain without an answer. Logged and Alerted may come at any time.
 const (
 	// Began: the child has reached [Main], and runs the task next.
 	Began MessageKind = 'b'
@@ -91,16 +114,26 @@ const (
 	// TooLarge: the result has Size bytes, more than allowed.
 	TooLarge MessageKind = 's'
 
-	// Refused: the task could not be run; Text says why.
+	// Refused: the task or the call could not be run; Text says why.
 	Refused MessageKind = 'x'
+
+	// Ready: the worker is set up.
+	Ready MessageKind = 'y'
+
+	// Called tells a worker to run the method Text with the argument Data.
+	Called MessageKind = 'c'
+
+	// Finish tells a worker to tear down and end.
+	Finish MessageKind = 'e'
 )
 
-// Message is what a child says in private.
+// Message is what a child says in private, or what it is told.
 type Message struct {
 	// Kind says which of the other fields have a meaning.
 	Kind MessageKind
 
-	// Text is a line of the log, an alert, an error or a panic's value.
+	// Text is a line of the log, an alert, an error, a panic's value or a
+	// method's name.
 	Text string
 
 	// Stack is where the task panicked.
@@ -110,6 +143,6 @@ type Message struct {
 	// is allowed.
 	Size, Limit int
 
-	// Data is the task's result as JSON.
+	// Data is a result or an argument as JSON.
 	Data []byte `json:"-"`
 }

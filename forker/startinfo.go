@@ -16,7 +16,8 @@ const startVariable = "EVERTICK_CHILD"
 
 // The descriptors of a child's private pipes.
 const (
-	// inputFD carries the argument, then nothing: its end is the daemon's.
+	// inputFD carries the argument, then a worker's calls: its end is the
+	// daemon's.
 	inputFD = 3
 
 	// messagesFD carries what the child says.
@@ -26,10 +27,11 @@ const (
 // startInfo is what a child is told, as JSON.
 type startInfo struct {
 	Task     string `json:"task"`
+	Worker   bool   `json:"worker,omitempty"`
 	Parent   int    `json:"parent"`    // the daemon's PID
 	Pipe     uint64 `json:"pipe"`      // the inode of the pipe at messagesFD
 	Length   int    `json:"length"`    // of the argument, in bytes
-	MaxBytes int    `json:"max_bytes"` // of the result
+	MaxBytes int    `json:"max_bytes"` // of a result, and of a call's argument
 	Nice     int    `json:"nice,omitempty"`
 	Memory   int64  `json:"memory,omitempty"`
 }

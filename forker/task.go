@@ -39,30 +39,38 @@ type runner interface {
 	call(ctx context.Context, c *Child, in []byte) ([]byte, error)
 }
 
-// registry holds the tasks by name.
+// registry holds the tasks and pools by name.
 var registry = struct {
 	sync.Mutex
-	tasks map[string]runner
-}{tasks: make(map[string]runner)}
+	tasks map[string]any // a runner or a *Pool
+}{tasks: make(map[string]any)}
 
-func register(name string, r runner) {
+func register(name string, what any) {
 	registry.Lock()
 	defer registry.Unlock()
+	checkName("task", name)
+	if registry.tasks[name] != nil {
+		panic(fmt.Sprintf("forker: two tasks or pools have the name %q: give each a name of its own", name))
+	}
+	registry.tasks[name] = what
+}
+
+// checkName panics where a name is empty, too long or cannot be printed.
+func checkName(what, name string) {
 	if name == "" {
-		panic("forker: a task needs a name: it is empty")
+		panic(fmt.Sprintf("forker: a %s needs a name: it is empty", what))
 	}
 	for _, char := range name {
 		if !unicode.IsPrint(char) {
-			panic(fmt.Sprintf("forker: the task name %q holds a character that cannot be printed", name))
+			panic(fmt.Sprintf("forker: the %s name %q holds a character that cannot be printed", what, name))
 		}
 	}
-	if registry.tasks[name] != nil {
-		panic(fmt.Sprintf("forker: two tasks have the name %q: give each a name of its own", name))
+	if len(name) > maxName {
+		panic(fmt.Sprintf("forker: the %s name %.20q… has %d bytes, more than %d", what, name, len(name), maxName))
 	}
-	registry.tasks[name] = r
 }
 
-func registered(name string) runner {
+func registered(name string) any {
 	registry.Lock()
 	defer registry.Unlock()
 	return registry.tasks[name]
@@ -95,23 +103,27 @@ func (t *Task[In, Out]) prepare(g *Group, in In, options []Option) (*child, erro
 	if err != nil {
 		return nil, err
 	}
-	input, err := json.Marshal(in)
+	input, err := encodeArgument(in, g.maxBytes())
 	if err != nil {
-		return nil, fmt.Errorf("its argument (%T) cannot be encoded: %w", in, err)
-	}
-	if len(input) > g.maxBytes() {
-		return nil, &SizeError{"argument", len(input), g.maxBytes()}
+		return nil, err
 	}
 	return newChild(t.name, input, s), nil
 }
 
 // call runs the function, in the child.
 func (t *Task[In, Out]) call(ctx context.Context, c *Child, input []byte) ([]byte, error) {
+	return callEncoded(ctx, c, t.run, input)
+}
+
+// callEncoded calls f with an argument, and returns its result, as JSON.
+func callEncoded[In, Out any](
+	ctx context.Context, c *Child, f func(ctx context.Context, c *Child, in In) (Out, error), input []byte,
+) ([]byte, error) {
 	var in In
 	if err := json.Unmarshal(input, &in); err != nil {
 		return nil, fmt.Errorf("its argument (%T) cannot be decoded: %w", in, err)
 	}
-	out, err := t.run(ctx, c, in)
+	out, err := f(ctx, c, in)
 	if err != nil {
 		return nil, err
 	}
@@ -120,4 +132,16 @@ func (t *Task[In, Out]) call(ctx context.Context, c *Child, input []byte) ([]byt
 		return nil, fmt.Errorf("its result (%T) cannot be encoded: %w", out, err)
 	}
 	return result, nil
+}
+
+// encodeArgument returns in as JSON of at most maxBytes.
+func encodeArgument[In any](in In, maxBytes int) ([]byte, error) {
+	input, err := json.Marshal(in)
+	if err != nil {
+		return nil, fmt.Errorf("its argument (%T) cannot be encoded: %w", in, err)
+	}
+	if len(input) > maxBytes {
+		return nil, &SizeError{"argument", len(input), maxBytes}
+	}
+	return input, nil
 }

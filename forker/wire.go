@@ -7,8 +7,10 @@ import (
 	"io"
 )
 
-// The private pipe carries frames: a kind, the body's length in four bytes, the
-// body. That of a result is the result; any other is a Message as JSON.
+// The private pipes carry frames: a kind, the body's length in four bytes, the
+// body. That of a result is the result; that of a call is the length of the
+// method's name in one byte, the name, and the argument; any other is a Message
+// as JSON.
 
 // headerLength is the length of what precedes a frame's body.
 const headerLength = 5
@@ -16,24 +18,33 @@ const headerLength = 5
 // maxText is the longest text or stack, in bytes, that a child sends.
 const maxText = 256 << 10
 
+// maxName is the longest name of a method, in bytes.
+const maxName = 255
+
 // maxTextFrame is the longest body, in bytes, of a frame that is no result:
 // JSON writes a byte as six characters at worst.
 const maxTextFrame = 2*6*maxText + 1<<10
 
 // writeMessage sends m in one write.
 func writeMessage(w io.Writer, m Message) error {
-	body := m.Data
-	if m.Kind != Returned {
+	var name, body []byte
+	switch m.Kind {
+	case Returned:
+		body = m.Data
+	case Called:
+		name, body = append([]byte{byte(len(m.Text))}, m.Text...), m.Data
+	default:
 		m.Text, m.Stack = cut(m.Text), cut(m.Stack)
 		var err error
 		if body, err = json.Marshal(m); err != nil {
 			return err
 		}
 	}
-	frame := make([]byte, headerLength, headerLength+len(body))
+	length := len(name) + len(body)
+	frame := make([]byte, headerLength, headerLength+length)
 	frame[0] = byte(m.Kind)
-	binary.BigEndian.PutUint32(frame[1:], uint32(len(body)))
-	_, err := w.Write(append(frame, body...))
+	binary.BigEndian.PutUint32(frame[1:], uint32(length))
+	_, err := w.Write(append(append(frame, name...), body...))
 	return err
 }
 
@@ -45,7 +56,8 @@ func cut(text string) string {
 	return text[:maxText] + "…"
 }
 
-// readMessage receives one message, whose result has at most limit bytes.
+// readMessage receives one message, whose result or argument has at most limit
+// bytes.
 func readMessage(r io.Reader, limit int) (Message, error) {
 	var header [headerLength]byte
 	if _, err := io.ReadFull(r, header[:]); err != nil {
@@ -53,7 +65,11 @@ func readMessage(r io.Reader, limit int) (Message, error) {
 	}
 	m := Message{Kind: MessageKind(header[0])}
 	length := int(binary.BigEndian.Uint32(header[1:]))
-	if m.Kind != Returned {
+	switch m.Kind {
+	case Returned:
+	case Called:
+		limit += 1 + maxName
+	default:
 		limit = maxTextFrame
 	}
 	if length > limit {
@@ -63,8 +79,16 @@ func readMessage(r io.Reader, limit int) (Message, error) {
 	if _, err := io.ReadFull(r, body); err != nil {
 		return m, err
 	}
-	if m.Kind == Returned {
+	switch m.Kind {
+	case Returned:
 		m.Data = body
+		return m, nil
+	case Called:
+		if len(body) == 0 || len(body) < 1+int(body[0]) {
+			return m, fmt.Errorf("a call has %d bytes, too few for its method's name", len(body))
+		}
+		end := 1 + int(body[0])
+		m.Text, m.Data = string(body[1:end]), body[end:]
 		return m, nil
 	}
 	kind := m.Kind

@@ -58,6 +58,16 @@ func Run(t *testing.T, s Subject) {
 		{"a result that is too large is named", tooLarge},
 		{"a task that is not registered is refused", unknown},
 		{"children that live at once differ in number", numbersDiffer},
+		{"a worker answers its calls and finishes", workerAnswers},
+		{"calls that wait are run one after the other", callsWait},
+		{"a call that goes wrong ends no worker", callsGoWrong},
+		{"a worker whose set-up fails takes no call", setupFails},
+		{"a worker that crashes in a call has no answer", crashInACall},
+		{"nothing can be sent after Wait", sendAfterWait},
+		{"a worker that takes no calls blocks no sender for ever", deafWorker},
+		{"SIGTERM lets a worker answer and tear down", termEndsWorker},
+		{"SIGTERM ends a worker that waits for a call", termEndsIdleWorker},
+		{"a task is no worker", taskIsNoWorker},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			test := func(t *testing.T) { c.test(t, s.New(t)) }
@@ -76,7 +86,8 @@ type child struct {
 	forker.Process
 	stdout, stderr strings.Builder
 	messages       []forker.Message
-	ready          chan struct{} // closed when it logs "ready"
+	ready          chan struct{}       // closed when it logs "ready"
+	answers        chan forker.Message // what a worker answers, and Ready
 }
 
 // start starts a task with the argument "x".
@@ -87,13 +98,20 @@ func start(t *testing.T, p forker.Processes, task string) *child {
 
 func startWith(t *testing.T, p forker.Processes, command forker.Command) *child {
 	t.Helper()
-	c := &child{ready: make(chan struct{})}
-	command.Input = []byte(`"x"`)
+	c := &child{ready: make(chan struct{}), answers: make(chan forker.Message, 100)}
+	if !command.Worker {
+		command.Input = []byte(`"x"`)
+	}
 	command.Stdout, command.Stderr = &c.stdout, &c.stderr
 	command.Message = func(m forker.Message) {
 		c.messages = append(c.messages, m)
 		if m.Kind == forker.Logged && m.Text == "ready" {
 			close(c.ready)
+		}
+		switch m.Kind {
+		case forker.Began, forker.Logged, forker.Alerted:
+		default:
+			c.answers <- m
 		}
 	}
 	process, err := p.Start(command)

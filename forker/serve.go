@@ -1,0 +1,46 @@
+package forker
+
+import (
+	"context"
+)
+
+// serve is a worker's life: set-up, one call after the other, teardown. It
+// returns the last outcome.
+func (p *Pool) serve(ctx context.Context, c *Child, maxBytes int, calls <-chan Message) Message {
+	if outcome := p.step(ctx, c, p.config.Setup); outcome.Kind != Returned {
+		return outcome
+	}
+	c.send(Message{Kind: Ready})
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case m := <-calls:
+			if m.Kind == Finish {
+				return p.step(ctx, c, p.config.Teardown)
+			}
+			if ctx.Err() == nil { // else both were ready
+				p.answer(ctx, c, maxBytes, m)
+			}
+		}
+	}
+	return p.step(ctx, c, p.config.Teardown)
+}
+
+// step runs the set-up or the teardown.
+func (p *Pool) step(ctx context.Context, c *Child, f func(ctx context.Context, c *Child) error) Message {
+	if f == nil {
+		return Message{Kind: Returned}
+	}
+	return guarded(func() ([]byte, error) { return nil, f(ctx, c) })
+}
+
+// answer runs a call.
+func (p *Pool) answer(ctx context.Context, c *Child, maxBytes int, m Message) {
+	method := p.method(m.Text)
+	if method == nil {
+		c.send(Message{Kind: Refused, Text: "it is not registered in the worker: call forker.NewMethod at package level"})
+		return
+	}
+	outcome := bounded(maxBytes, guarded(func() ([]byte, error) { return method.call(ctx, c, m.Data) }))
+	c.send(outcome)
+}
