@@ -30,6 +30,16 @@
 //
 // A [Timer] that was stopped or reset never delivers an old value.
 //
+// # Punctuality
+//
+// Go's own timers are waited for by whole milliseconds, so that a tick is half a
+// millisecond late on average. On Linux the real clock's timers are the kernel's,
+// timerfd_create(2): one descriptor for all timers, and another one for those that
+// count suspended time, see [SleepUntilBoot]. Both are closed when the program is
+// replaced, and no thread waits for them. Where there is no free descriptor when
+// the first timer is set, on other systems, and in a bubble of testing/synctest,
+// the runtime's timers serve.
+//
 // # Whose clock
 //
 // [Real] is the machine's. Everything in Evertick that has to do with time is

@@ -64,22 +64,6 @@ func BenchmarkDrift(b *testing.B) {
 	}
 }
 
-// BenchmarkLateness is how late the ticks of a daemon start, and those of a
-// bare timer loop beside it.
-func BenchmarkLateness(b *testing.B) {
-	const ticks, interval = 500, 20 * time.Millisecond
-	for range b.N {
-		for who, late := range map[string][]time.Duration{
-			"daemon": daemonTicks(b, ticks, interval),
-			"bare":   bareTicks(ticks, interval),
-		} {
-			slices.Sort(late)
-			b.ReportMetric(micros(late[len(late)/2]), who+"-p50-µs")
-			b.ReportMetric(micros(late[len(late)*99/100]), who+"-p99-µs")
-		}
-	}
-}
-
 // daemonTicks is how late each tick of a daemon starts, after the last point of
 // the grid before it.
 func daemonTicks(b *testing.B, ticks int64, interval time.Duration) []time.Duration {
