@@ -13,6 +13,7 @@ type plan struct {
 	trial   bool   // try it first, after draining
 	bare    bool   // no teardown: something that it could collide with still runs
 	noLease bool   // the lock was lost: the next program must win it again
+	tried   string // the version of the program that was tried; empty: any is executed
 	cause   string // in words
 	code    int    // exit status of the end
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -314,26 +315,52 @@ func TestTrial(t *testing.T) {
 			<-ctx.Done()
 			return context.Cause(ctx)
 		}
-		tr.start(clockwork.Real(), "SIGHUP", try, q.post)
-		tr.start(clockwork.Real(), "another", try, q.post) // is not started beside it
+		version := func() string { return "1" }
+		tr.start(clockwork.Real(), "SIGHUP", try, version, q.post)
+		tr.start(clockwork.Real(), "another", try, version, q.post) // is not started beside it
 		e := await(q)
-		assert.Equal(t, event{kind: trialPassed, cause: "SIGHUP"}, e)
+		assert.Equal(t, event{kind: trialPassed, cause: "SIGHUP", version: "1"}, e)
 		assert.True(t, tr.running)
 		assert.Equal(t, 1, tries)
 		tr.returned()
 
 		began := time.Now()
-		tr.start(clockwork.Real(), "SIGHUP", try, q.post)
+		tr.start(clockwork.Real(), "SIGHUP", try, version, q.post)
 		e = await(q)
 		assert.Equal(t, trialRefused, e.kind)
 		assert.Equal(t, trialTimeout, time.Since(began))
 		tr.returned()
 
-		tr.start(clockwork.Real(), "SIGHUP", try, q.post)
+		tr.start(clockwork.Real(), "SIGHUP", try, version, q.post)
 		tr.abort()
 		assert.Equal(t, trialRefused, await(q).kind)
 		assert.Equal(t, trialTimeout, time.Since(began))
 	})
+}
+
+// A program that is replaced while it is tried is tried again, whatever the first
+// trial said.
+func TestATrialIsOfOneProgram(t *testing.T) {
+	for _, first := range []error{nil, io.ErrUnexpectedEOF} {
+		q := newEventQueue()
+		var tr trial
+		var tries int
+		try := func(context.Context) error {
+			if tries++; tries == 1 {
+				return first
+			}
+			return nil
+		}
+		version := func() string {
+			if tries == 0 {
+				return "old"
+			}
+			return "new"
+		}
+		tr.start(clockwork.Real(), "SIGHUP", try, version, q.post)
+		assert.Equal(t, event{kind: trialPassed, cause: "SIGHUP", version: "new"}, await(q))
+		assert.Equal(t, 2, tries)
+	}
 }
 
 func TestEnding(t *testing.T) {

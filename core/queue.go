@@ -104,8 +104,9 @@ type event struct {
 	at     time.Time // when the signal came
 	took   time.Duration
 
-	succeeded bool // executed: an iteration before this one succeeded, without an event of its own
-	job       int  // which job has returned: see jobs
+	version   string // trialPassed: what was tried
+	succeeded bool   // executed: an iteration before this one succeeded, without an event of its own
+	job       int    // which job has returned: see jobs
 }
 
 // mergeable reports whether e says nothing that last has not said.

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -24,7 +25,23 @@ func (m *machine) startTrial(cause string) {
 	next := m.d.program(m.args)
 	m.trial.start(m.d.host.Clock, cause, func(ctx context.Context) error {
 		return m.d.host.Starter.Try(ctx, next)
-	}, m.d.queue.post)
+	}, m.version, m.d.queue.post)
+}
+
+// version returns which program is at the path of this one now.
+func (m *machine) version() string {
+	return m.d.host.Starter.Version(m.d.host.Process.Executable)
+}
+
+// triedAnother reports whether another program is at the path by now than the
+// one that was tried for this restart.
+func (m *machine) triedAnother() bool {
+	tried := m.ending.plan.tried
+	return tried != "" && tried != m.version()
+}
+
+func (m *machine) logChanged() {
+	m.d.Logf("Restart Put Off: the binary %s has changed since it was tried: it is tried again", m.d.host.Process.Executable)
 }
 
 // onRestartNow: the back-off after an error is cut short for somebody who asks.
@@ -71,7 +88,7 @@ func (m *machine) onTrialPassedStandby(e event) state {
 		return m.onTrialPassedIdle(e)
 	}
 	m.trial.returned()
-	m.ending.decide(plan{restart: true, cause: e.cause})
+	m.ending.decide(plan{restart: true, tried: e.version, cause: e.cause})
 	m.setTimeout(timeUpAt, m.d.set.shutdownTimeout)
 	m.d.Logf("Restarting: %s", e.cause)
 	m.jobs.interrupt(fmt.Errorf("restart: %s", e.cause))
@@ -83,13 +100,14 @@ func (m *machine) onTrialPassedIdle(e event) state {
 	if !m.ending.plan.restart {
 		m.ending.decide(plan{restart: true, cause: e.cause})
 	}
+	m.ending.plan.tried, m.ending.plan.trial = e.version, false
 	m.d.Logf("Restarting: %s", e.cause)
 	return m.tearDown()
 }
 
 func (m *machine) onTrialPassedBusy(e event) state {
 	m.trial.returned()
-	m.ending.decide(plan{restart: true, cause: e.cause})
+	m.ending.decide(plan{restart: true, tried: e.version, cause: e.cause})
 	m.jobs.repeat(false)
 	m.timers.clear(restartAt, housekeepingAt)
 	m.setTimeout(timeUpAt, m.d.set.shutdownTimeout)
@@ -180,6 +198,11 @@ func (m *machine) replace() state {
 	}
 	m.listen()
 	m.d.log.Open()
+	if errors.Is(err, reexec.ErrChanged) {
+		m.logChanged()
+		m.restartAfterSetup = m.ending.plan.cause
+		return m.resume()
+	}
 	m.d.alert(subjectAlert, fmt.Sprintf("Restart Refused: the binary %s could not be executed. The running one goes on.\n%v",
 		m.d.host.Process.Executable, err))
 	m.d.reply("restart", replyRefused, fmt.Sprintf("the restart failed: %v", err))
@@ -201,6 +224,9 @@ func (m *machine) exec() error {
 		h.Schedule = m.schedule.State(now)
 	}
 	next := m.d.program(m.args)
+	if !m.jobs.mayStillRun() { // else there is no way back to a further trial
+		next.Version = m.ending.plan.tried
+	}
 	if err := m.handOff(&h, &next); err != nil {
 		return err
 	}

@@ -100,6 +100,53 @@ func TestABadBinaryIsRefused(t *testing.T) {
 	}
 }
 
+// What was tried is what is executed. A binary that takes the place of the tried one
+// while an iteration or a teardown is waited for is tried, too.
+func TestABinaryThatIsReplacedIsTriedAgain(t *testing.T) {
+	typo := errors.New("typo")
+	slow := core.Teardown(func(context.Context, *core.Daemon) error { time.Sleep(time.Second); return nil })
+	for _, c := range []struct {
+		name     string
+		options  []core.Option
+		at       float64
+		other    error
+		restarts int
+		setups   int
+		says     string
+	}{
+		{"by a bad one during the iteration", nil, 2.5, typo, 0, 1, "would not start. The running one goes on.\ntypo"},
+		{"by a good one during the iteration", nil, 2.5, nil, 1, 2, "Restart: 1 (SIGHUP)"},
+		{"by a bad one during the teardown", []core.Option{slow}, 4.5, typo, 0, 2, "would not start. The running one goes on.\ntypo"},
+		{"by a good one during the teardown", []core.Option{slow}, 4.5, nil, 1, 3, "Restart: 1 (SIGHUP)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			setups := core.Setup(func(_ context.Context, d *core.Daemon) error { d.Logf("connected"); return nil })
+			play(t, equipped(append(c.options, setups)...), daemontest.Scenario{
+				Args:       "-d -p poller.pid",
+				Execute:    daemontest.Instantly().Except(2, 3*time.Second),
+				Supervised: true,
+				Steps:      daemontest.Steps{at(1.5, hup), at(c.at, daemontest.BreakBinary(c.other)), stopAt(9.5)},
+				Want: daemontest.Want{
+					daemontest.LogsTimes("Restart Put Off: the binary /usr/sbin/daemon has changed since it was tried", 1), daemontest.Logs(c.says), daemontest.LogsTimes("connected", c.setups),
+					daemontest.Restarts(c.restarts), daemontest.Exit(0), startsBetween(7, 9), daemontest.LockReleased(), daemontest.NoFile(pidPath),
+				},
+			})
+		})
+	}
+}
+
+// Where what was abandoned bars the way back, a binary that is replaced during the
+// teardown is executed untried: the other choice is the end.
+func TestAReplacedBinaryIsExecutedBesideAnAbandonedIteration(t *testing.T) {
+	slow := core.Teardown(func(context.Context, *core.Daemon) error { time.Sleep(time.Second); return nil })
+	play(t, equipped(core.IterationTimeout(3*time.Second), slow), daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Instantly().HangsAt(15),
+		Steps:   daemontest.Steps{at(18.5, daemontest.BreakBinary(nil)), stopAt(40.5)},
+		Want:    daemontest.Want{daemontest.Exit(0), daemontest.Restarts(1), startsBetween(19, 21), daemontest.LockReleased()},
+	})
+}
+
 // A binary that hangs is given 5 s.
 func TestAHungTrialIsGivenFiveSeconds(t *testing.T) {
 	play(t, equipped(), daemontest.Scenario{

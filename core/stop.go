@@ -114,7 +114,12 @@ func (m *machine) onDrainedLease(e event) state {
 }
 
 func (m *machine) afterDraining() state {
-	if plan := m.ending.plan; plan.restart && plan.trial {
+	plan := m.ending.plan
+	again := plan.restart && m.jobs.todo.kind == executed && m.triedAnother()
+	if again {
+		m.logChanged()
+	}
+	if plan.restart && (plan.trial || again) {
 		m.jobs.renewContext()
 		m.ending.forced = false
 		m.startTrial(plan.cause)

@@ -18,8 +18,9 @@ type trial struct {
 }
 
 // start begins a trial, unless one is running. Its outcome is posted as
-// trialPassed or trialRefused, with the cause.
-func (t *trial) start(clock clockwork.Clock, cause string, try func(context.Context) error, post func(event)) {
+// trialPassed, with the version that was tried, or trialRefused; with the cause.
+// A program that is replaced meanwhile is tried again.
+func (t *trial) start(clock clockwork.Clock, cause string, try func(context.Context) error, version func() string, post func(event)) {
 	if t.running {
 		return
 	}
@@ -28,11 +29,18 @@ func (t *trial) start(clock clockwork.Clock, cause string, try func(context.Cont
 	t.cancel = cancel
 	go func() {
 		defer cancel()
-		if err := try(ctx); err != nil {
-			post(event{kind: trialRefused, err: err, cause: cause})
-			return
+		for {
+			before := version()
+			err := try(ctx)
+			if err == nil && before == version() {
+				post(event{kind: trialPassed, cause: cause, version: before})
+				return
+			}
+			if err != nil && (before == version() || ctx.Err() != nil) {
+				post(event{kind: trialRefused, err: err, cause: cause})
+				return
+			}
 		}
-		post(event{kind: trialPassed, cause: cause})
 	}()
 }
 

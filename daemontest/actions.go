@@ -264,7 +264,9 @@ func otherHolder() lock.Owner {
 // says otherwise.
 func defaultWallStart() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
-// BreakBinary lets the trial of the next binary fail with err; nil mends it.
+// BreakBinary puts another binary in the place of the present one, whose trial
+// fails with err; with nil it starts. Where another one was tried already, it is
+// tried before it is executed.
 func BreakBinary(err error) Action {
 	return fault(err != nil, (*World).metProgram, fmt.Sprintf("binary: %v", err), func(w *World) { w.sim.Machine.Program.Break(err) })
 }

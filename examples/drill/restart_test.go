@@ -258,7 +258,7 @@ func TestABinaryThatWouldNotStartIsRefused(t *testing.T) {
 				require.NoError(s, os.Remove(s.bin))
 				require.NoError(s, os.Mkdir(s.bin, 0o755))
 			},
-			[]string{"the file is not executable (chmod +x?)"},
+			[]string{"it is a folder"},
 		},
 		"no program": {
 			func(s *site) { s.write("text", "\x7fELF and no more", 0o755); s.move("text", "drill") },
@@ -327,15 +327,20 @@ func (s *site) move(from, to string) {
 	require.NoError(s, os.Rename(s.path(from), s.path(to)))
 }
 
-// The trial passes, and when the time has come there is nothing to execute.
-func TestABinaryThatVanishesBetweenTrialAndExec(t *testing.T) {
+// The trial passes, and when the time has come it cannot be executed.
+func TestABinaryThatCannotBeExecutedAfterItsTrial(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	pid := s.detach(s.args()...)
+	pid := s.detach(s.args("--work", "500ms")...)
 	s.beats(1)
-	s.script(fmt.Sprintf(`rm -f "$0"; exec %s "$@"`, filepath.Join(programs.dir, "watched")))
+	s.script(fmt.Sprintf(`exec %s "$@"`, filepath.Join(programs.dir, "watched")))
 	s.signal(pid, syscall.SIGHUP)
+	s.logged("Restarting: SIGHUP", 1)
+	writer, err := os.OpenFile(s.bin, os.O_WRONLY, 0)
+	require.NoError(t, err)
 	s.logged("Restart Refused: the binary "+s.bin+" could not be executed. The running one goes on.", 1)
+	require.NoError(t, writer.Close())
+	require.Contains(t, s.read("log"), "the file is open for writing (is it still being copied?)")
 	s.beats(3)
 	require.False(t, restarted(pid))
 	require.False(t, s.lockFree())

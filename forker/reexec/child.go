@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/evertick/evertick/forker/internal/pipe"
 	"github.com/evertick/evertick/forker/signals"
 )
@@ -20,14 +22,21 @@ const maxReport = 1 << 20
 
 // child is a process that owes us a report: what Launch and Try share.
 type child struct {
+	path   string
 	cmd    *exec.Cmd
 	report *pipe.Pipe
 	stderr *stderrTail
+	end    *pipe.Pipe // of what a subreaper says; nil where there is none
 }
 
 // startChild starts p with its standard input and output on /dev/null, its
 // standard error in a stderrTail, and a pipe for its report.
 func startChild(p Program, kind Kind, attr *syscall.SysProcAttr) (*child, error) {
+	return startChildAs(func(*exec.Cmd, *startInfo) {}, p, kind, attr)
+}
+
+// startChildAs is startChild; change sees the command before it is started.
+func startChildAs(change func(*exec.Cmd, *startInfo), p Program, kind Kind, attr *syscall.SysProcAttr) (*child, error) {
 	report, reportWrite, err := pipe.New()
 	if err != nil {
 		return nil, err
@@ -40,12 +49,12 @@ func startChild(p Program, kind Kind, attr *syscall.SysProcAttr) (*child, error)
 	}
 	defer stderrWrite.Close()
 
-	c := &child{cmd: exec.Command(p.Path, p.Args...), report: report}
+	c := &child{path: p.Path, cmd: exec.Command(p.Path, p.Args...), report: report}
 	c.cmd.Dir = startDir(p.Dir)
 	c.cmd.Stderr = stderrWrite
 	c.cmd.ExtraFiles = []*os.File{reportWrite}
 	c.cmd.SysProcAttr = attr
-	if err := c.start(p, kind, reportWrite); err != nil {
+	if err := c.start(change, p, kind, reportWrite); err != nil {
 		report.File.Close()
 		stderr.File.Close()
 		return nil, err
@@ -55,7 +64,7 @@ func startChild(p Program, kind Kind, attr *syscall.SysProcAttr) (*child, error)
 }
 
 // start writes the child's startInfo and starts it.
-func (c *child) start(p Program, kind Kind, reportWrite *os.File) error {
+func (c *child) start(change func(*exec.Cmd, *startInfo), p Program, kind Kind, reportWrite *os.File) error {
 	inode, err := pipeInode(int(reportWrite.Fd()))
 	if err != nil {
 		return err
@@ -70,6 +79,7 @@ func (c *child) start(p Program, kind Kind, reportWrite *os.File) error {
 		c.cmd.ExtraFiles = append(c.cmd.ExtraFiles, state)
 		info.StateFile = 4
 	}
+	change(c.cmd, &info)
 	if c.cmd.Env, err = info.environment(); err != nil {
 		return err
 	}
@@ -88,11 +98,32 @@ func explain(path string, err error) error {
 		}
 		return fmt.Errorf("there is no such file: %w", fs.ErrNotExist)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("the file is not executable (chmod +x?): %w", fs.ErrPermission)
+		return fmt.Errorf("%s: %w", whyForbidden(path), fs.ErrPermission)
+	case errors.Is(err, syscall.ETXTBSY):
+		return fmt.Errorf("the file is open for writing (is it still being copied?): %w", syscall.ETXTBSY)
 	case errors.As(err, &inner):
 		return inner.Err
 	}
 	return err
+}
+
+// whyForbidden says what may keep the kernel from executing the file at path, and
+// the remedy: execve(2) has one error for all of it.
+func whyForbidden(path string) string {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return "a folder on the way to it may not be entered"
+	case info.IsDir():
+		return "it is a folder"
+	case info.Mode()&0o111 == 0:
+		return "the file is not executable (chmod +x?)"
+	case mountedNoexec(path):
+		return "its file system is mounted noexec: mount it without, or move the file to another one"
+	case unix.Access(path, unix.X_OK) != nil:
+		return fmt.Sprintf("user %d may not execute it (mode %s)", os.Geteuid(), info.Mode())
+	}
+	return "its interpreter may not be executed, or a security policy forbids it"
 }
 
 // awaitReport returns the child's report. It fails with io.EOF when the child
@@ -117,13 +148,15 @@ func (c *child) awaitReport(ctx context.Context) (Report, error) {
 func (c *child) release() {
 	c.report.File.Close()
 	c.stderr.close()
+	if c.end != nil {
+		c.end.File.Close()
+	}
 }
 
 // howEnded says in words how a dead process ended.
-func howEnded(state *os.ProcessState) string {
-	status, ok := state.Sys().(syscall.WaitStatus)
-	if ok && status.Signaled() {
+func howEnded(status syscall.WaitStatus) string {
+	if status.Signaled() {
 		return "was killed by " + signals.Name(status.Signal())
 	}
-	return fmt.Sprintf("ended with status %d", state.ExitCode())
+	return fmt.Sprintf("ended with status %d", status.ExitStatus())
 }

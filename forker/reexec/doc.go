@@ -12,7 +12,8 @@
 //   - A restart keeps the process: same number, same parent, same open files.
 //   - A program that would not start is found out by Try, in a child that never
 //     outlives its answer, whether it is missing, crashes, hangs or is another
-//     program altogether.
+//     program altogether. On Linux, nothing that it has started does, either.
+//   - What was tried is what is executed: Exec refuses a file of another Version.
 //
 // # Origins
 //
@@ -39,7 +40,8 @@
 //
 // # Limits
 //
-// On darwin and freebsd trials do not die with their parent, and Resident knows
+// On darwin and freebsd trials do not die with their parent, a process that has
+// left a trial's process group outlives it, and Resident knows
 // the peak only. A detached process leads its session, as after setsid(1), so it
 // must not open a terminal without O_NOCTTY.
 package reexec

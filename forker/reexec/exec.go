@@ -18,7 +18,9 @@ import (
 // still waited for is the next program's to give. It returns only when that fails,
 // and then everything is as it was: working directory, environment, and the
 // descriptors' close-on-exec flags. Call Quiesce of
-// package signals first, and Listen again after a failure. On Linux, children
+// package signals first, and Listen again after a failure. Where p.Version says
+// which file was tried, another one is refused with ErrChanged: it is looked for
+// last of all, some microseconds before the kernel opens the file. On Linux, children
 // that asked to die with their parent (Pdeathsig) die, because the thread that
 // started them does.
 func (o *OS) Exec(p Program) error {
@@ -71,6 +73,9 @@ func execute(p Program) error {
 	defer restore()
 	if err != nil {
 		return err
+	}
+	if p.Version != "" && p.Version != version(p.Path) { // as late as can be
+		return ErrChanged
 	}
 	return explain(p.Path, syscall.Exec(p.Path, append([]string{p.Path}, p.Args...), env))
 }

@@ -61,7 +61,7 @@ func launch(ctx context.Context, clock clockwork.Clock, p Program) (Report, erro
 	if !ok {
 		return Report{}, fmt.Errorf("process %d goes on, but did not report: it is no Evertick daemon", pid)
 	}
-	return Report{}, errors.New(withStderr("it "+howEnded(state)+" before it was ready", c.stderr.end()))
+	return Report{}, errors.New(withStderr("it "+howEnded(state.Sys().(syscall.WaitStatus))+" before it was ready", c.stderr.end()))
 }
 
 // reap waits for a child that is about to end; false says that it does not.

@@ -6,10 +6,31 @@ import (
 	"os"
 	"runtime"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
-// trialAttr gives a tried child a process group of its own.
-func trialAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+// startTrial starts p in a process group of its own.
+func startTrial(p Program) (*child, error) {
+	return startChild(p, Trial, &syscall.SysProcAttr{Setpgid: true})
+}
+
+// tried returns how the tried program ended.
+func (c *child) tried() (syscall.WaitStatus, error) {
+	return c.cmd.ProcessState.Sys().(syscall.WaitStatus), nil
+}
+
+// giveUp does nothing here: the group is killed.
+func (c *child) giveUp() {}
+
+// superviseTrial does nothing here: no process is started for it.
+func (s startInfo) superviseTrial() {}
+
+// mountedNoexec reports whether nothing may be executed on path's file system.
+func mountedNoexec(path string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(path, &st) == nil && st.Flags&unix.MNT_NOEXEC != 0
+}
 
 // anonymousFile returns a file without a name.
 func anonymousFile() (*os.File, error) { return unlinkedFile() }

@@ -3,15 +3,14 @@ package reexec
 import (
 	"math"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// trialAttr gives a tried child a process group of its own, and a death with
-// the thread that started it.
-func trialAttr() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+// mountedNoexec reports whether nothing may be executed on path's file system.
+func mountedNoexec(path string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(path, &st) == nil && st.Flags&unix.ST_NOEXEC != 0
 }
 
 // anonymousFile returns a file without a name, in memory.

@@ -2,6 +2,7 @@ package reexec
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 )
@@ -76,7 +77,15 @@ type Program struct {
 	// Files stay open across Exec under the same descriptors. Launch and Try
 	// ignore them.
 	Files []*os.File
+
+	// Version is what Starter.Version said of Path when it was tried: Exec
+	// refuses any other file with ErrChanged. Empty means any. Launch and Try
+	// ignore it.
+	Version string
 }
+
+// ErrChanged says that another program is at the path than the one that was tried.
+var ErrChanged = errors.New("the file has changed since it was tried")
 
 // Report is how a start went, as the started process itself reports it.
 type Report struct {
@@ -106,6 +115,11 @@ type Starter interface {
 	// until that has ended. A nil error means that it reported Running. The
 	// child and all that it started are killed when ctx ends.
 	Try(ctx context.Context, p Program) error
+
+	// Version returns what identifies the file at path: another one in its
+	// place, and the same one with another content, have another. It is empty
+	// where there is none. It looks, and does not wait for anybody.
+	Version(path string) string
 }
 
 // Self is what this process does with itself. It is safe for concurrent use,

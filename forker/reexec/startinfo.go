@@ -19,6 +19,10 @@ import (
 // read once and removed, so that no child inherits it.
 const startVariable = "EVERTICK_START"
 
+// kindSubreaper is the kind of a process that stands between a trial and the
+// process that tries.
+const kindSubreaper = "subreaper"
+
 // maxInlineState is the longest state, in bytes, that travels in the
 // environment itself. Linux takes 128 KiB for one variable, base64 included;
 // longer states travel in an unlinked file.
@@ -37,6 +41,12 @@ type startInfo struct {
 	// file there has inherited the variable by mistake.
 	Report int    `json:"report,omitempty"`
 	Pipe   uint64 `json:"pipe,omitempty"`
+
+	// Path is the program that a subreaper is to try, and End the descriptor of
+	// the pipe on which it says how that ended. Those between 3 and End are the
+	// tried program's.
+	Path string `json:"path,omitempty"`
+	End  int    `json:"end,omitempty"`
 
 	// Detached says of a restarted process that its launcher waits still.
 	Detached bool `json:"detached,omitempty"`
@@ -76,6 +86,9 @@ func inherit() inheritance {
 	var s startInfo
 	if json.Unmarshal([]byte(text), &s) != nil {
 		return inheritance{}
+	}
+	if s.Kind == kindSubreaper && s.pipeIsThere() {
+		s.superviseTrial()
 	}
 	in, ok := s.accept()
 	if !ok {
@@ -117,12 +130,18 @@ func (s startInfo) accept() (inheritance, bool) {
 	default:
 		return in, false
 	}
-	if inode, err := pipeInode(s.Report); err != nil || inode != s.Pipe {
+	if !s.pipeIsThere() {
 		return in, false
 	}
 	unix.CloseOnExec(s.Report)
 	in.report = os.NewFile(uintptr(s.Report), "report")
 	return in, true
+}
+
+// pipeIsThere reports whether this process has the pipe for the report.
+func (s startInfo) pipeIsThere() bool {
+	inode, err := pipeInode(s.Report)
+	return err == nil && inode == s.Pipe
 }
 
 // putReport puts the pipe for the report into s.

@@ -37,7 +37,7 @@ func try(ctx context.Context, clock clockwork.Clock, p Program) error {
 		return err
 	}
 	began := clock.Now()
-	c, err := startChild(p, Trial, trialAttr())
+	c, err := startTrial(p)
 	if err != nil {
 		return err
 	}
@@ -49,6 +49,12 @@ func try(ctx context.Context, clock clockwork.Clock, p Program) error {
 	}()
 
 	err = awaitEnd(ctx, c.cmd.Process)
+	if err != nil {
+		c.giveUp()
+		graceful, cancel := clockwork.WithTimeout(context.Background(), clock, killTimeout)
+		_ = awaitEnd(graceful, c.cmd.Process)
+		cancel()
+	}
 	// The whole group dies while its leader's number cannot be another's:
 	// before the leader is reaped.
 	_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
@@ -61,8 +67,15 @@ func try(ctx context.Context, clock clockwork.Clock, p Program) error {
 			clock.Now().Sub(began).Round(time.Millisecond)), c.stderr.end()))
 	}
 	c.report.Stop()
-	return judge(<-reported, c.cmd.ProcessState, c.stderr.end())
+	status, err := c.tried()
+	if err != nil {
+		return err
+	}
+	return judge(<-reported, status, c.stderr.end())
 }
+
+// killTimeout is how long the processes of a trial may take to die.
+const killTimeout = time.Second
 
 // awaitEnd waits until a child has ended, without reaping it.
 func awaitEnd(ctx context.Context, p *os.Process) error {
@@ -80,12 +93,13 @@ type result struct {
 }
 
 // judge compares what a tried child reported with how it ended.
-func judge(r result, state *os.ProcessState, stderr string) error {
+func judge(r result, status syscall.WaitStatus, stderr string) error {
+	success := status.Exited() && status.ExitStatus() == 0
 	switch {
-	case r.err == nil && r.report.Running && state.Success():
+	case r.err == nil && r.report.Running && success:
 		return nil
 	case r.err == nil && r.report.Running:
-		return errors.New(withStderr("it said that it could start, but then it "+howEnded(state), stderr))
+		return errors.New(withStderr("it said that it could start, but then it "+howEnded(status), stderr))
 	case r.err == nil:
 		first, rest, _ := strings.Cut(strings.TrimSpace(r.report.Message), "\n")
 		if first == "" {
@@ -94,9 +108,9 @@ func judge(r result, state *os.ProcessState, stderr string) error {
 		return errors.New(withStderr("it would not start: "+first, rest))
 	case !errors.Is(r.err, io.EOF):
 		return fmt.Errorf("its report cannot be read: %w", r.err)
-	case state.Success():
+	case success:
 		return errors.New(withStderr("it ended without a word: "+
 			"it is not an Evertick daemon, or an older one", stderr))
 	}
-	return errors.New(withStderr("it "+howEnded(state)+" before it could say whether it would start", stderr))
+	return errors.New(withStderr("it "+howEnded(status)+" before it could say whether it would start", stderr))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -103,7 +104,7 @@ func TestTrySaysNoAndWhy(t *testing.T) {
 		},
 		{
 			reexec.Program{Path: "/bin", Dir: "/"},
-			"reexec: try /bin: the file is not executable (chmod +x?): permission denied",
+			"reexec: try /bin: it is a folder: permission denied",
 		},
 		{
 			reexec.Program{Path: dir + "/missing", Dir: "/"},
@@ -147,20 +148,71 @@ func TestTryKillsWhatHangs(t *testing.T) {
 			}
 			requireNoChildren(t)
 			require.True(t, roletest.Gone(pids[0]))
-			if args == nil {
-				roletest.Eventually(t, "the grandchild's end", func() bool { return roletest.Gone(pids[1]) })
-			}
+			requireKilled(t, args == nil, pids[1])
 		})
 	}
 }
 
-func TestTryIsNotHeldUpByAnEscapedGrandchild(t *testing.T) {
+// requireKilled waits for the end of a process that a trial has left; one that
+// has left the trial's group, too, is found on Linux.
+func requireKilled(t *testing.T, inGroup bool, pid int) {
+	t.Helper()
+	if inGroup || runtime.GOOS == "linux" {
+		roletest.Eventually(t, "the grandchild's end", func() bool { return roletest.Gone(pid) })
+	}
+}
+
+func TestTryLeavesNoEscapedGrandchild(t *testing.T) {
 	err := try(t, program("desert"))
 	require.ErrorContains(t, err, "it ended without a word")
 	lines := strings.Fields(err.Error())
 	pid, numberErr := strconv.Atoi(lines[len(lines)-1])
 	require.NoError(t, numberErr, err)
 	killLater(t, pid)
+	requireKilled(t, false, pid)
+}
+
+// A tried script leaves nothing behind, however deep and in how many sessions,
+// when it ends and when it hangs.
+func TestTryLeavesNothingOfAScript(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has subreapers")
+	}
+	for name, end := range map[string]string{"ends": "exit 3", "hangs": "sleep 600", "is killed": "kill -9 $$"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path, pids := filepath.Join(dir, "script"), filepath.Join(dir, "pids")
+			text := "#!/bin/sh\n: > " + pids + "\n" +
+				"for i in 1 2 3; do setsid sh -c 'setsid sleep 600 & echo $$ $! >> " + pids + "; exec sleep 600' & done\n" +
+				"while [ \"$(wc -w < " + pids + ")\" -lt 6 ]; do sleep 0.01; done\n" + end + "\n"
+			require.NoError(t, os.WriteFile(path, []byte(text), 0o755))
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			result := make(chan error, 1)
+			go func() { result <- reexec.System(nil).Try(ctx, reexec.Program{Path: path, Dir: "/"}) }()
+			var all []string
+			roletest.Eventually(t, "six processes", func() bool {
+				text, _ := os.ReadFile(pids)
+				all = strings.Fields(string(text))
+				return len(all) == 6
+			})
+			if end == "sleep 600" {
+				cancel()
+			}
+			select {
+			case err := <-result:
+				require.Error(t, err)
+			case <-roletest.Within(t).Done():
+				require.FailNow(t, "Try hangs, too")
+			}
+			requireNoChildren(t)
+			for _, text := range all {
+				pid, err := strconv.Atoi(text)
+				require.NoError(t, err)
+				require.True(t, roletest.Gone(pid), "%s is alive after the trial", text)
+			}
+		})
+	}
 }
 
 func TestATrialDiesWithItsParent(t *testing.T) {

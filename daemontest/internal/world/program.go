@@ -1,6 +1,7 @@
 package world
 
 import (
+	"strconv"
 	"sync"
 )
 
@@ -9,6 +10,7 @@ import (
 type Program struct {
 	mu    sync.Mutex // held for instants only
 	state programState
+	count int // of the programs that were put there
 	met   Met
 }
 
@@ -18,19 +20,32 @@ type programState struct {
 	gone   bool  // exec fails
 }
 
-// Break lets a trial fail with err; nil mends the program.
-func (p *Program) Break(err error) { p.set(programState{broken: err}) }
+// Break puts another program in the place of the present one, whose trial fails
+// with err; nil is one that starts.
+func (p *Program) Break(err error) { p.replace(programState{broken: err}) }
 
-// Hang lets a trial hang.
-func (p *Program) Hang() { p.set(programState{hangs: true}) }
+// Hang puts another program there, whose trial hangs.
+func (p *Program) Hang() { p.replace(programState{hangs: true}) }
 
-// Lose lets the file vanish between a trial and exec.
-func (p *Program) Lose() { p.set(programState{gone: true}) }
+// Lose lets the file vanish in the instant before an exec.
+func (p *Program) Lose() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.state = programState{gone: true}
+}
 
-func (p *Program) set(s programState) {
+func (p *Program) replace(s programState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.state = s
+	p.count++
+}
+
+// version returns what tells the file from what was there before.
+func (p *Program) version() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strconv.Itoa(p.count)
 }
 
 // tried returns what a trial finds.

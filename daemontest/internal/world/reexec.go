@@ -95,6 +95,9 @@ func (s starter) Try(ctx context.Context, program reexec.Program) error {
 	}
 }
 
+// Version tells the program that a scenario has put in the place of another.
+func (s starter) Version(string) string { return s.program.version() }
+
 // self is what a generation does with its own process.
 type self struct {
 	g       *Generation
@@ -122,6 +125,10 @@ func (s self) Settle() error { return nil }
 func (s self) Exec(program reexec.Program) error {
 	if !s.g.alive() {
 		return s.g.freeze()
+	}
+	if program.Version != "" && program.Version != s.program.version() {
+		s.g.locked.discard()
+		return fmt.Errorf("reexec: exec %s: %w", program.Path, reexec.ErrChanged)
 	}
 	if !s.program.executable() {
 		s.g.locked.discard()
