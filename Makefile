@@ -2,7 +2,7 @@
 # and built by the go command itself, tools/race sees to the race detector, and
 # tools/memcached to the server of the tests that need one.
 #
-# CI runs `make test`, `make nested` and `make lint` (.ci/run).
+# CI runs `make test`, `make nested`, `make long` and `make lint` (.ci/run).
 
 GO      ?= go
 TIMEOUT ?= 8m
@@ -17,7 +17,7 @@ SEED    ?= 1
 GOLANGCI := bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help test race cross nested generated generate lint fmt flaky explore chaos bench cover
+.PHONY: help test race cross nested long generated generate lint fmt flaky explore chaos bench cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,10 +29,11 @@ test: ## the tests with the race detector, the other platforms, the generated fi
 	@$(MAKE) --no-print-directory generated
 	@echo "make test: all good"
 
+# Four packages at a time, because most wait more than they work.
 race:
 	@memcached=$$(tools/memcached) && PATH="$$PATH:$${memcached%/*}" && export PATH && \
 	race=$$(GO=$(GO) tools/race) && set -x && \
-	DAEMONTEST_CHECK=3 $(GO) test $$race -timeout $(TIMEOUT) ./...
+	DAEMONTEST_CHECK=3 $(GO) test $$race -p 4 -timeout $(TIMEOUT) ./...
 
 # What a platform lacks says so when it is asked for; it must not keep the
 # program from being built.
@@ -51,6 +52,27 @@ nested: ## vet and test the modules below this one, with the race detector
 		{ echo "nested: $${mod%/go.mod}"; $(GO) vet ./... && DAEMONTEST_CHECK=3 $(GO) test $$race -timeout $(TIMEOUT) ./...; }; } ) || exit 1; \
 	done
 	@echo "make nested: all good"
+
+# They wait more than they work, and so go side by side.
+long: ## the longer forms: locks among 200 faults each, 500 times 20 starters, 60 lives among faults
+	@memcached=$$(tools/memcached) && PATH="$$PATH:$${memcached%/*}" && export PATH && \
+	race=$$(GO=$(GO) tools/race) && \
+	$(MAKE) --no-print-directory -j4 RACE_FLAG=$$race long-memcached long-etcd long-starters long-lives
+	@echo "make long: all good"
+
+LONG = $(GO) test $(RACE_FLAG) -count=1 -v -timeout 15m -run
+.PHONY: long-memcached long-etcd long-starters long-lives
+long-memcached:
+	$(LONG) '^TestChaos$$' ./lock/memcachedlock -chaos.rounds 200
+	$(LONG) '^TestRestartsUnderLoad$$' ./memcache -memcache.restarts 100
+long-etcd:
+	cd lock/etcdlock && $(LONG) '^TestChaos$$' . -etcdlock.chaos 210
+	cd lock/etcdlock && $(LONG) '^TestStorm$$' . -etcdlock.storm 300
+long-starters:
+	$(LONG) '^TestTwentyStartersOneWinner$$' ./lock -starters.rounds 500
+	$(LONG) '^TestTwentyStartersOneWinner$$' ./lock/memcachedlock -starters.rounds 500
+long-lives:
+	$(LONG) '^TestChaos$$' ./examples/drill -chaos.lives 60 -chaos.seed 7
 
 # Compares with what was there before, so that it also works outside a git
 # checkout, and leaves alone what is not committed yet.

@@ -36,11 +36,11 @@ func TestAStandbyTakesOverAtOnceAfterACleanStop(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			play(t, c.declare, daemontest.Scenario{
 				Execute: daemontest.Instantly(),
-				Steps:   standbySteps(stopAt(600.3), at(602.5, daemontest.SignalTo(second, sigterm))),
+				Steps:   standbySteps(stopAt(60.3), at(62.5, daemontest.SignalTo(second, sigterm))),
 				Orders:  5,
 				Want: daemontest.Want{
 					daemontest.Exit(0), daemontest.ExitOf(second, 0), daemontest.LogsTimes("Standing by.", 1),
-					noStartBetween(600.001, 600.3), startsBetween(600.3, 600.3+c.latest), daemontest.LockReleased(),
+					noStartBetween(60.001, 60.3), startsBetween(60.3, 60.3+c.latest), daemontest.LockReleased(),
 				},
 			})
 		})

@@ -3,6 +3,7 @@ package lock_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,10 +26,12 @@ func staleDetails(host string) string {
 	return fmt.Sprintf(`{"name":"dead","pid":4194305,"host":%q,"since":"2026-01-02T03:04:05Z","token":42}`+"\n", host)
 }
 
+var starterRounds = flag.Int("starters.rounds", 52, "how often TestTwentyStartersOneWinner starts twenty at once")
+
 // Twenty processes want the lock at the same instant. Whatever was there
 // before, exactly one gets it, and the others are told that it is held.
 func TestTwentyStartersOneWinner(t *testing.T) {
-	const starters, rounds = 20, 10
+	const starters, befores = 20, 4
 	var crowd []*process
 	for range starters {
 		crowd = append(crowd, start(t))
@@ -45,7 +48,7 @@ func TestTwentyStartersOneWinner(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			for round := range rounds {
+			for round := range (*starterRounds + befores - 1) / befores {
 				path := filepath.Join(t.TempDir(), fmt.Sprint("round-", round))
 				require.NoError(t, c.before(path))
 				at := time.Now().Add(20 * time.Millisecond).UnixNano()

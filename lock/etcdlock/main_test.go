@@ -16,7 +16,7 @@ const (
 
 var (
 	stormRounds = flag.Int("etcdlock.storm", 50, "rounds of 20 starters at once")
-	chaosRounds = flag.Int("etcdlock.chaos", 14, "rounds of TestChaos")
+	chaosRounds = flag.Int("etcdlock.chaos", 42, "rounds of TestChaos, in three groups")
 	chaosSeed   = flag.Uint64("etcdlock.seed", 1, "the seed of TestChaos")
 )
 
