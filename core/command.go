@@ -27,6 +27,7 @@ func (d *Daemon) parse(args []string) error {
 	app.Flag("signal", "With -p: stop, restart or dump the running daemon, and say what happened.").
 		Short('s').PlaceHolder("stop|restart|dump").StringVar(&d.cmd.send)
 	app.Flag("init", "As PID 1 of a container: start the daemon under a small init of its own.").BoolVar(&d.cmd.init)
+	d.registerStandard(app)
 	for _, register := range d.set.flags {
 		register(app)
 	}

@@ -29,8 +29,8 @@
 //
 // # The life of a daemon
 //
-//  1. The command line is parsed: -H, -i, -d, -v, -p, -s, and flags of the
-//     user's own ([Flags], [Configure]).
+//  1. The command line is parsed: -H, -i, -d, -v, -p, -s, flags for the options
+//     ([StandardFlags]), and flags of the user's own ([Flags], [Configure]).
 //  2. The environment is checked: options, PID file, log, lock, alerts,
 //     plugins ([Plugin]), the user's own [CheckEnvironment].
 //  3. The lock is taken ([WithLock]), or waited for ([Standby]).
@@ -70,10 +70,12 @@
 //	cleanups handlerqueue      what teardown undoes; functions beside the loop
 //	stopnotice                 the channel that is closed at a stop
 //	alerts                     mails on their way
-//	hooks plugin options       what a user declares
-//	process daemon stopping owner
+//	hooks plugin declaration options standardflags
+//	                           what a user declares; the flags for it
+//	process daemon stopping values owner
 //	                           what this process is; the Daemon; its stop as
-//	                           Execute sees it; as whom it holds its lock
+//	                           Execute sees it; the values of its flags; as
+//	                           whom it holds its lock
 //	call validate              how it calls the user's functions; its checks
 //	worker pidfile trial ending health
 //	                           the other parts of the machine, each on its own
@@ -87,7 +89,7 @@
 //
 // # An interval, from the option to the sleep
 //
-// [Every] writes it to declaration.pacing (options.go). When setup is over,
+// [Every] writes it to declaration.pacing (declaration.go). When setup is over,
 // becomeReady gives it to a clockwork Schedule (ready.go), which answers when
 // the next iteration is due. setTick (schedule.go) makes that a deadline;
 // timers.wait (timers.go) sleeps until it, and posts tickDue. onTick asks the

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -17,67 +16,6 @@ import (
 	"github.com/evertick/evertick/logfile"
 	"github.com/evertick/evertick/mail"
 )
-
-// Option declares one thing about a daemon. Where two options declare the
-// same thing, the later one counts. An option does nothing until the daemon
-// runs; one that refuses its value makes the daemon exit 1 before anything is
-// touched, with its error among all the others.
-type Option func(*declaration) error
-
-// Func is a user's function in the life of a daemon.
-type Func func(ctx context.Context, d *Daemon) error
-
-// stage is a Setup or a Teardown; one of the two is nil.
-type stage struct{ setup, teardown Func }
-
-// declaration is what the options add up to. It is not written after they are
-// folded.
-type declaration struct {
-	host  *host.Host
-	clock clockwork.Clock
-
-	pacing clockwork.Pacing
-	every  bool // Every was declared
-
-	pacingRefused bool // its error says what is wrong with it
-
-	stages   []stage // in their order
-	execute  Func
-	checks   []Func
-	plugins  []Plugin
-	handlers map[Hook][]Handler
-	onSignal map[os.Signal]Func
-
-	flags   []func(*kingpin.Application)
-	version string
-	install []string
-
-	lock     lock.Locker
-	lockPath string // of a lock file
-	standby  bool
-
-	logName logfile.Name
-	logJSON bool
-
-	alerts     mail.Sender
-	recipients []string
-
-	restartEvery       time.Duration
-	restartAboveMemory uint64
-	backoff            time.Duration // of the first restart after an error
-	maxBackoff         time.Duration
-	maxRestarts        int
-	restartWindow      time.Duration
-
-	maxFailures      int // in a row; the last of them is fatal
-	crashOnPanic     bool
-	iterationTimeout time.Duration
-	shutdownTimeout  time.Duration
-	cancelOnStop     bool
-	supervised       bool
-
-	expand *Daemon // what Configure is called with; nil before the command line is parsed
-}
 
 // The policies of MissedTicks and FirstTick; package clockwork explains them.
 const (
@@ -103,30 +41,6 @@ const (
 	// an hour on the full hours. A later step of the wall clock moves no tick.
 	AlignedToClock = clockwork.AlignedToClock
 )
-
-// The defaults that the options' comments name.
-const (
-	defaultBackoff         = 2 * time.Second
-	defaultMaxBackoff      = time.Minute
-	defaultShutdownTimeout = 10 * time.Second
-
-	minRestartEvery = 10 * time.Second
-	minInterval     = 100 * time.Microsecond
-	maxInterval     = 366 * 24 * time.Hour
-)
-
-func defaults() declaration {
-	return declaration{
-		handlers:        map[Hook][]Handler{},
-		onSignal:        map[os.Signal]Func{},
-		backoff:         defaultBackoff,
-		maxBackoff:      defaultMaxBackoff,
-		maxRestarts:     noMaxRestarts,
-		restartWindow:   quietAfter,
-		shutdownTimeout: defaultShutdownTimeout,
-		maxFailures:     1,
-	}
-}
 
 // Every sets the interval of the loop: iterations start on a grid of instants
 // this far apart, however long each one takes. A negative interval is refused,
@@ -269,7 +183,14 @@ func CheckEnvironment(f Func) Option {
 func WithPlugins(plugins ...Plugin) Option {
 	return func(s *declaration) error {
 		s.plugins = append(s.plugins, plugins...)
-		return nil
+		if s.expand == nil {
+			return nil
+		}
+		var errs []error
+		for _, p := range plugins {
+			errs = append(errs, s.applyPlugin(p))
+		}
+		return errors.Join(errs...)
 	}
 }
 
@@ -556,21 +477,6 @@ func WithClock(c clockwork.Clock) Option {
 		s.clock = c
 		return nil
 	}
-}
-
-// apply folds options into s and goes on after an error, so that all of them
-// can be told together.
-func (s *declaration) apply(options []Option) error {
-	var errs []error
-	for _, o := range options {
-		if o == nil {
-			continue
-		}
-		if err := o(s); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // RuntimePath returns a path for name that works for any user on a machine that

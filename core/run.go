@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -140,9 +141,10 @@ func (d *Daemon) start(ctx context.Context, args []string) (code int, m *machine
 
 // fold applies the options a second time, now that Configure has values.
 func (d *Daemon) fold() {
+	values, err := d.values()
 	d.set = defaults()
 	d.set.expand = d
-	d.refused = d.set.apply(d.options)
+	d.refused = errors.Join(err, d.set.apply(d.options), d.set.setValues(values))
 	hooks := &d.host.Hooks
 	if d.set.lock != nil {
 		d.set.lock = d.bound(d.set.lock)

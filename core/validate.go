@@ -63,10 +63,10 @@ func (s *declaration) contradictions() error {
 		errs = append(errs, s.pacingContradictions())
 	}
 	bad(s.standby && s.lock == nil, "core.Standby waits for a lock, but there is none: declare core.WithLock")
-	bad(s.alerts != nil && len(s.recipients) == 0, "alerts have no recipient: name at least one in core.WithAlerts")
+	bad(s.alerts != nil && len(s.recipients) == 0, "alerts have no recipient: name at least one "+s.place("to", "in core.WithAlerts"))
 	for _, r := range s.recipients {
 		at := strings.LastIndexByte(r, '@') // the sender looks closer
-		bad(s.alerts != nil && (at < 1 || at == len(r)-1), fmt.Sprintf("alert recipient %q is no mail address: write name@host in core.WithAlerts", r))
+		bad(s.alerts != nil && (at < 1 || at == len(r)-1), fmt.Sprintf("alert recipient %q is no mail address: write name@host", r))
 	}
 	seen := map[string]bool{}
 	for _, p := range s.plugins {

@@ -42,6 +42,10 @@ type Scenario struct {
 	// Nil means none.
 	Network *Network
 
+	// Env are the variables of the daemons' environment, by name. Code of the
+	// daemon's own that calls os.Getenv does not see them.
+	Env map[string]string
+
 	// Options are added after all the others.
 	Options []core.Option
 
@@ -91,6 +95,7 @@ func (s *Scenario) config(declare NewFunc, seed uint64, met *met) world.Config {
 		Steps:      func(w *world.World) []world.Step { return s.Steps.on(&World{sim: w, met: met}) },
 		OwnExecute: s.Execute.ownExecute(),
 		Supervised: s.Supervised,
+		Env:        s.Env,
 		WallStart:  s.Start,
 		Limit:      s.limit(),
 		Watchdog:   *watchdogFlag,

@@ -58,6 +58,10 @@ type Host struct {
 	// Args is the command line without the program's own name.
 	Args []string
 
+	// LookupEnv returns a variable of the environment, as os.LookupEnv does. Nil
+	// stands for an environment without variables.
+	LookupEnv func(name string) (value string, ok bool)
+
 	// Name is the machine's name.
 	Name string
 

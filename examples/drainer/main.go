@@ -29,8 +29,11 @@ type work func(ctx context.Context, d *core.Daemon, tx *sql.Tx, j job) error
 func declare(do work, extra ...core.Option) *core.Daemon {
 	r := drainer{do: do}
 	return core.New("drainer", append([]core.Option{
+		core.FixedDelay(time.Second),
+		core.WithLock(lock.File(core.RuntimePath("drainer.lock"))),
+		core.WithLog(logfile.Fixed(core.RuntimePath("drainer.log"))),
+		core.StandardFlags(),
 		core.Flags(r.flags),
-		core.Configure(r.options),
 		core.MaxConsecutiveFailures(10), // the database may be busy for a while
 		core.Setup(r.open),
 		core.Execute(r.drain),
@@ -39,30 +42,15 @@ func declare(do work, extra ...core.Option) *core.Daemon {
 }
 
 type drainer struct {
-	do               work
-	queue            *queue
-	pause            time.Duration
-	batch            int
-	file             string
-	lockURL, logPath string
+	do    work
+	queue *queue
+	batch int
+	file  string
 }
 
 func (r *drainer) flags(app *kingpin.Application) {
-	app.Flag("pause", "Pause after a batch.").Default("1s").DurationVar(&r.pause)
 	app.Flag("batch", "How many jobs an iteration does.").Default("100").IntVar(&r.batch)
 	app.Flag("file", "The database.").Default("queue.db").StringVar(&r.file)
-	app.Flag("lock", "Lock against a second instance: file:PATH or null:").
-		Default(core.RuntimePath("drainer.lock")).StringVar(&r.lockURL)
-	app.Flag("log", "Log file.").Default(core.RuntimePath("drainer.log")).StringVar(&r.logPath)
-}
-
-func (r *drainer) options(*core.Daemon) ([]core.Option, error) {
-	single, err := lock.Parse(r.lockURL)
-	return []core.Option{
-		core.FromFlag("--pause", core.FixedDelay(r.pause)),
-		core.WithLock(single),
-		core.WithLog(logfile.Fixed(r.logPath)),
-	}, err
 }
 
 func (r *drainer) open(ctx context.Context, d *core.Daemon) (err error) {

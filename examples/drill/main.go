@@ -15,7 +15,6 @@ import (
 	"github.com/evertick/evertick/lock"
 	_ "github.com/evertick/evertick/lock/memcachedlock" // --lock memcached://…
 	"github.com/evertick/evertick/logfile"
-	"github.com/evertick/evertick/mail"
 	_ "github.com/evertick/evertick/mail/smtp" // --alerts smtp://…
 )
 
@@ -23,17 +22,20 @@ func main() { New().Main() }
 
 // drill is what the flags ask for.
 type drill struct {
-	every, work, timeout, restartEvery time.Duration
-	lock, log, alerts, witness         string
-	to                                 []string
-	hang, failAfter, panicAt           int64
-	standby                            bool
+	work                     time.Duration
+	witness                  string
+	hang, failAfter, panicAt int64
+	standby                  bool
 }
 
 // New declares the daemon. A test adds its options.
 func New(extra ...core.Option) *core.Daemon {
 	var r drill
 	return core.New("drill", append([]core.Option{
+		core.Every(time.Second),
+		core.WithLock(lock.File(core.RuntimePath("drill.lock"))),
+		core.WithLog(logfile.Fixed(core.RuntimePath("drill.log"))),
+		core.StandardFlags(),
 		core.Flags(r.flags),
 		core.Configure(r.options),
 		core.CheckEnvironment(r.checkWitness),
@@ -42,52 +44,23 @@ func New(extra ...core.Option) *core.Daemon {
 }
 
 func (r *drill) flags(app *kingpin.Application) {
-	app.Flag("every", "Interval; 0 means no sleep.").Default("1s").DurationVar(&r.every)
-	app.Flag("lock", "Lock against a second instance: file:PATH, PATH, memcached://HOST:PORT/KEY or null:").
-		Default(core.RuntimePath("drill.lock")).StringVar(&r.lock)
 	app.Flag("standby", "Wait for a lock that is held, instead of ending.").BoolVar(&r.standby)
-	app.Flag("log", "Log file.").Default(core.RuntimePath("drill.log")).StringVar(&r.log)
 	app.Flag("work", "An execute takes this long.").DurationVar(&r.work)
 	app.Flag("hang", "Execute number N ignores everything and never returns.").PlaceHolder("N").Int64Var(&r.hang)
 	app.Flag("fail-after", "Execute number N and all later ones return an error.").PlaceHolder("N").Int64Var(&r.failAfter)
 	app.Flag("panic-at", "Execute number N panics.").PlaceHolder("N").Int64Var(&r.panicAt)
-	app.Flag("iteration-timeout", "An execute may take no longer; 0 means no limit.").DurationVar(&r.timeout)
-	app.Flag("restart-every", "Restart in place at this interval, with -d; 0 means never.").DurationVar(&r.restartEvery)
-	app.Flag("alerts", "Where alert mail goes: smtp://HOST:PORT, smtps://HOST, stdout: or stderr:").PlaceHolder("URL").StringVar(&r.alerts)
-	app.Flag("to", "Recipient of alert mail; may be repeated.").PlaceHolder("ADDRESS").StringsVar(&r.to)
 	app.Flag("witness", "Append start and end of each execute to FILE, with PID, lock token and CLOCK_BOOTTIME in ns.").
 		PlaceHolder("FILE").StringVar(&r.witness)
 }
 
 func (r *drill) options(*core.Daemon) ([]core.Option, error) {
-	single, errLock := lock.Parse(r.lock)
-	sender, errMail := r.sender()
-	var errWork error
 	if r.work < 0 {
-		errWork = fmt.Errorf("--work %s is negative: give 0 or more", r.work)
-	}
-	options := []core.Option{
-		core.FromFlag("--every", core.Every(r.every)),
-		core.FromFlag("--iteration-timeout", core.IterationTimeout(r.timeout)),
-		core.FromFlag("--restart-every", core.RestartEvery(r.restartEvery)),
-		core.WithLock(single),
-		core.WithLog(logfile.Fixed(r.log)),
-		core.WithAlerts(sender, r.to...),
+		return nil, fmt.Errorf("--work %s is negative: give 0 or more", r.work)
 	}
 	if r.standby {
-		options = append(options, core.Standby())
+		return []core.Option{core.Standby()}, nil
 	}
-	return options, errors.Join(errLock, errMail, errWork)
-}
-
-func (r *drill) sender() (mail.Sender, error) {
-	if r.alerts == "" {
-		if len(r.to) > 0 {
-			return nil, errors.New("--to names a recipient, but --alerts is missing: give both")
-		}
-		return nil, nil
-	}
-	return mail.Parse(r.alerts)
+	return nil, nil
 }
 
 func (r *drill) execute(ctx context.Context, d *core.Daemon) error {

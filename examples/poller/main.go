@@ -15,6 +15,7 @@ import (
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/lock"
 	"github.com/evertick/evertick/logfile"
+	_ "github.com/evertick/evertick/mail/smtp" // --alerts smtp://…
 )
 
 func main() { New().Main() }
@@ -26,36 +27,24 @@ func New(extra ...core.Option) *core.Daemon { return declare(http.DefaultTranspo
 func declare(network http.RoundTripper, extra ...core.Option) *core.Daemon {
 	p := poller{client: &http.Client{Transport: network, Timeout: 5 * time.Second}}
 	return core.New("poller", append([]core.Option{
-		core.Flags(p.flags),
-		core.Configure(p.options),
-		core.MaxConsecutiveFailures(10), // an API may be away for a while
+		core.Every(10 * time.Second),
 		core.Execute(p.poll),
+		core.MaxConsecutiveFailures(10), // an API may be away for a while
+		core.WithLock(lock.File(core.RuntimePath("poller.lock"))),
+		core.WithLog(logfile.Fixed(core.RuntimePath("poller.log"))),
+		core.Flags(p.flags),
+		core.StandardFlags(),
 	}, extra...)...)
 }
 
 type poller struct {
-	client           *http.Client
-	every            time.Duration
-	url, file        string
-	lockURL, logPath string
+	client    *http.Client
+	url, file string
 }
 
 func (p *poller) flags(app *kingpin.Application) {
-	app.Flag("every", "Interval.").Default("10s").DurationVar(&p.every)
 	app.Flag("url", "What to ask.").Default("https://rates.example.com/latest").StringVar(&p.url)
 	app.Flag("file", "Where the answer goes.").Default("rates.json").StringVar(&p.file)
-	app.Flag("lock", "Lock against a second instance: file:PATH or null:").
-		Default(core.RuntimePath("poller.lock")).StringVar(&p.lockURL)
-	app.Flag("log", "Log file.").Default(core.RuntimePath("poller.log")).StringVar(&p.logPath)
-}
-
-func (p *poller) options(*core.Daemon) ([]core.Option, error) {
-	single, err := lock.Parse(p.lockURL)
-	return []core.Option{
-		core.FromFlag("--every", core.Every(p.every)),
-		core.WithLock(single),
-		core.WithLog(logfile.Fixed(p.logPath)),
-	}, err
 }
 
 // maxAnswer is how many bytes an answer may have.

@@ -34,19 +34,21 @@ var orders = []order{
 			doc.go errors.go histogram.go stats.go
 			queue.go states.go timers.go lease.go
 			history.go handover.go cleanups.go handlerqueue.go stopnotice.go alerts.go
-			hooks.go plugin.go options.go
-			process.go daemon.go stopping.go owner.go call.go children.go validate.go
+			hooks.go plugin.go declaration.go options.go standardflags.go
+			process.go daemon.go stopping.go values.go owner.go call.go children.go validate.go
 			worker.go pidfile.go trial.go ending.go health.go
 			execute.go machine.go command.go control.go
 			schedule.go housekeeping.go lock.go ready.go dump.go signals.go
 			lossreport.go stop.go restart.go leaseloss.go standby.go failure.go iterate.go start.go
 			lifecycle.go run.go`,
 		upward: map[string]string{
-			"hooks.go -> daemon.go":   "a user's handler is given its daemon",
-			"plugin.go -> daemon.go":  "a plugin is given its daemon",
-			"options.go -> daemon.go": "a user's function is given its daemon",
-			"stop.go -> restart.go":   "teardown ends in exec, which a stop may end in teardown",
-			"stop.go -> leaseloss.go": "what ignores the loss of the lock is not waited for",
+			"hooks.go -> daemon.go":       "a user's handler is given its daemon",
+			"plugin.go -> daemon.go":      "a plugin is given its daemon",
+			"plugin.go -> declaration.go": "a plugin has options",
+			"declaration.go -> daemon.go": "a user's function is given its daemon",
+			"options.go -> daemon.go":     "a user's function is given its daemon",
+			"stop.go -> restart.go":       "teardown ends in exec, which a stop may end in teardown",
+			"stop.go -> leaseloss.go":     "what ignores the loss of the lock is not waited for",
 		},
 	},
 	{

@@ -168,6 +168,7 @@ func (w *World) host(m *Machine, g *Generation) host.Host {
 		Stdout:     stream{g, &m.Stdout, timeline.Stdout},
 		Stderr:     stream{g, &m.Stderr, timeline.Stderr},
 		Args:       g.process.args,
+		LookupEnv:  w.variable,
 		Name:       m.Name,
 		StartOf:    w.startOf,
 		User:       func() string { return "tester" },
@@ -181,6 +182,12 @@ func (w *World) host(m *Machine, g *Generation) host.Host {
 			Observe:    o.observe,
 		},
 	}
+}
+
+// variable returns a variable of the environment, which all processes share.
+func (w *World) variable(name string) (value string, ok bool) {
+	value, ok = w.config.Env[name]
+	return value, ok
 }
 
 // pidMachine is the processes that PID files name, as a generation sees them.

@@ -46,6 +46,9 @@ type Config struct {
 	// lane of their own.
 	OwnExecute bool
 
+	// Env are the variables of the daemons' environment.
+	Env map[string]string
+
 	// Supervised lets daemons find a supervisor.
 	Supervised bool
 
