@@ -193,12 +193,16 @@ func (d *Daemon) version() string {
 	return d.set.version
 }
 
-// logPath returns where the log file is now; empty for standard output.
+// logPath returns where the log file is now; empty for a standard stream.
 func (d *Daemon) logPath() string {
 	if d.set.logName == nil {
 		return ""
 	}
-	return d.Path(d.set.logName(d.host.Clock.Wall()))
+	path := d.set.logName(d.host.Clock.Wall())
+	if logfile.IsStream(path) {
+		return ""
+	}
+	return d.Path(path)
 }
 
 // restartsByItself reports whether the daemon may restart without being asked:

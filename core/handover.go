@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/logfile"
 	"github.com/evertick/evertick/mail"
 )
 
@@ -27,6 +28,7 @@ type handover struct {
 	Started  time.Time      `json:"started"` // the process, by the wall clock
 	Restarts pastRestarts   `json:"restarts"`
 	Mails    []mail.Message `json:"mails,omitempty"`
+	Log      logfile.Held   `json:"log,omitzero"`
 }
 
 func readHandover(state []byte) (*handover, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -163,9 +164,10 @@ func TestAFullDiskLosesNoLine(t *testing.T) {
 	const said = "Warning: the log file " + logPath + " cannot be written, the log goes to standard output until it can"
 	for _, args := range []string{"", "-v", "-d"} {
 		t.Run("args "+args, func(t *testing.T) {
-			printed := 1
+			printed, said := 1, said
 			if args == "-d" {
 				printed = 0
+				said = strings.Replace(said, "the log goes to standard output", "up to 1 MiB of lines is held", 1)
 			}
 			play(t, equipped(), daemontest.Scenario{
 				Args:    args,
@@ -178,6 +180,60 @@ func TestAFullDiskLosesNoLine(t *testing.T) {
 					daemontest.FileContains(logPath, "The log file can be written again.\n"),
 				},
 			})
+		})
+	}
+}
+
+// Lines that are held for a full disk outlive a restart.
+func TestHeldLinesOutliveARestart(t *testing.T) {
+	play(t, equipped(), daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Does(beat),
+		Steps: daemontest.Steps{
+			at(2.5, daemontest.DiskFull(true)), at(4.5, hup), at(6.5, daemontest.DiskFull(false)), stopAt(8.5),
+		},
+		Want: daemontest.Want{
+			beatsIn(logPath, 1, 2, 3, 4, 5, 6, 7, 8, 9), daemontest.Restarts(1), daemontest.Exit(0),
+			daemontest.FileContains(logPath, "up to 1 MiB of lines is held until it can"),
+			daemontest.FileContains(logPath, "The log file can be written again.\n"),
+		},
+	})
+}
+
+// A rotation whose next file cannot be opened leaves the log in the one before,
+// with a warning.
+func TestARotationThatFailsLosesNoLine(t *testing.T) {
+	const dir = "/var/log/poller/"
+	play(t, equipped(core.WithLog(logfile.Daily(dir))), daemontest.Scenario{
+		Args:    "-d",
+		Start:   time.Date(2026, 11, 23, 23, 59, 58, 0, time.UTC),
+		Execute: daemontest.Does(beat),
+		Steps: daemontest.Steps{
+			at(0.5, daemontest.DenyFile(dir+"2026-11-24.log", syscall.EACCES)),
+			at(4.5, daemontest.DenyFile(dir+"2026-11-24.log", nil)), stopAt(6.5),
+		},
+		Want: daemontest.Want{
+			beatsIn(dir+"2026-11-23.log", 1, 2, 3, 4, 5), beatsIn(dir+"2026-11-24.log", 6, 7), daemontest.Exit(0),
+			daemontest.FileContains(dir+"2026-11-23.log", "2026-11-24.log cannot be opened, the log stays with the file before it until it can"),
+		},
+	})
+}
+
+// The paths of standard streams are taken as such.
+func TestAStandardStreamAsLogFile(t *testing.T) {
+	for path, stdout := range map[string]int{logfile.Stdout: 1, logfile.Stderr: 0, logfile.Null: 0} {
+		play(t, equipped(core.WithLog(logfile.Fixed(path))), daemontest.Scenario{
+			Execute: daemontest.Does(beat),
+			Steps:   daemontest.Steps{stopAt(1.5)},
+			Want: daemontest.Want{
+				prints(" beat 2\n", stdout), daemontest.Exit(0),
+				daemontest.Check("standard error", func(r *daemontest.Result) error {
+					if got := strings.Count(r.World().Stderr(), " beat 2\n"); (got == 1) != (path == logfile.Stderr) {
+						return fmt.Errorf("beat 2 is there %d times", got)
+					}
+					return nil
+				}),
+			},
 		})
 	}
 }

@@ -230,11 +230,12 @@ func (m *machine) exec() error {
 	if err := m.handOff(&h, &next); err != nil {
 		return err
 	}
+	m.d.log.Close()
+	h.Log = m.d.log.Held()
 	var err error
 	if next.State, err = json.Marshal(h); err != nil {
 		return fmt.Errorf("hand over to the next program: %w", err)
 	}
-	m.d.log.Close()
 	return m.d.host.Self.Exec(next)
 }
 

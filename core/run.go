@@ -84,7 +84,7 @@ func (d *Daemon) prepare() error {
 	d.startedAt = d.host.Clock.Wall()
 	d.log = logfile.New(logfile.Config{
 		Daemon: d.name, Host: d.host.Name, PID: d.PID(), Clock: d.host.Clock, Files: d.host.Files,
-		Stdout: d.host.Stdout, Resolve: d.Path,
+		Stdout: d.host.Stdout, Stderr: d.host.Stderr, Resolve: d.Path,
 		Observe: func(message string) { d.observe(host.Observation{Kind: host.Logged, Text: message}) },
 	})
 	d.wireChildren()
@@ -192,5 +192,6 @@ func (d *Daemon) inherit() {
 	d.startedAt = h.Started
 	d.counters.restore(h.stats())
 	d.history.restore(h.Restarts)
+	d.log.TakeOver(h.Log)
 	d.alerts.put(h.Mails...)
 }

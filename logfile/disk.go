@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/evertick/evertick/internal/safefile"
 )
 
@@ -37,6 +39,28 @@ type diskFile struct {
 	*os.File
 	path string
 	info os.FileInfo // of the file when it was opened
+}
+
+// Torn reads the last byte through a descriptor of its own, as this one is for
+// writing.
+func (f *diskFile) Torn() bool {
+	file, err := os.OpenFile(f.path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || info.Size() == 0 || !os.SameFile(info, f.info) {
+		return false
+	}
+	last := make([]byte, 1)
+	_, err = file.ReadAt(last, info.Size()-1)
+	return err == nil && last[0] != '\n'
+}
+
+func (f *diskFile) Deleted() bool {
+	var now unix.Stat_t
+	return unix.Fstat(int(f.Fd()), &now) != nil || now.Nlink == 0
 }
 
 func (f *diskFile) Moved() bool {

@@ -27,15 +27,20 @@
 // log belongs into. It is asked again with the first message of each second:
 // [Daily] turns to the next file at midnight, and a file that logrotate(8) has
 // renamed or deleted is left for a new one. Each file that is opened gets a
-// header line.
+// header line. The file before is closed when the new one is open: where that
+// fails, the log stays with it and says so there.
+//
+// [Stdout], [Stderr] and [Null] are paths of standard streams, as containers use
+// them.
 //
 // # Full disks
 //
 // A file that cannot be opened or written is no error to the caller. The lines
 // go to standard output, which is said once, and up to 1 MiB of them are held.
 // With the first message of each second the file is tried again; when it can
-// be written, the held lines follow. A line that was cut off is ended first
-// and then written again in full.
+// be written, the held lines follow; [Log.Held] hands them over to the program
+// that follows in the process. A line that was cut off is ended first and then
+// written again in full, and one that a dead process has left is ended, too.
 //
 // # A standard output that nobody reads
 //

@@ -20,6 +20,14 @@ type File interface {
 	// not mix.
 	io.WriteCloser
 
+	// Torn reports whether what is in the file ends within a line, as far as can
+	// be told: whoever wrote it was cut off.
+	Torn() bool
+
+	// Deleted reports whether the file has no name any more, so that nobody will
+	// read what is written to it.
+	Deleted() bool
+
 	// Moved reports whether the path that the file was opened under no longer
 	// names it: it was renamed, replaced or deleted.
 	Moved() bool

@@ -152,6 +152,23 @@ func (f *scriptedFile) Close() error {
 	return nil
 }
 
+func (f *scriptedFile) Torn() bool {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	return f.content.Len() > 0 && !bytes.HasSuffix(f.content.Bytes(), []byte("\n"))
+}
+
+func (f *scriptedFile) Deleted() bool {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	for _, content := range f.disk.content {
+		if content == f.content {
+			return false
+		}
+	}
+	return true
+}
+
 func (f *scriptedFile) Moved() bool {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
@@ -232,5 +249,6 @@ const (
 	header = "Log Opened: poller on web1"
 	again  = "The log file can be written again."
 	full   = "Warning: the log file " + path + " cannot be written, the log goes to standard output until it can: write " + path + ": no space left on device"
+	held   = "Warning: the log file " + path + " cannot be written, up to 1 MiB of lines is held until it can: write " + path + ": no space left on device"
 	denied = "Warning: the log file " + path + " cannot be written, the log goes to standard output until it can: open " + path + ": permission denied"
 )

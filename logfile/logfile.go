@@ -30,6 +30,9 @@ type Config struct {
 	// means that it goes nowhere.
 	Stdout io.Writer
 
+	// Stderr is written as Stdout is, where the log belongs into the path Stderr.
+	Stderr io.Writer
+
 	// Resolve makes the path that a Name returns absolute. It is called with
 	// the log locked and must not log. Nil leaves the path as it is.
 	Resolve func(path string) string
@@ -73,11 +76,13 @@ type Log struct {
 	out     output
 	checked int64 // the second in which name and file were looked at last
 
-	stdout            *stdout
-	pending           <-chan struct{} // the last line that went to standard output
+	stdout, stderr    *stdout
+	pending           <-chan struct{} // the last line that went to a standard stream
+	pendingOn         *stdout         // which one
 	stdoutUsed        bool
 	stdoutFailureSaid bool
 
+	stayed bool // the log is in the file before the one that path names; it has been said
 	broken bool // the file cannot be written; it has been said
 	held   heldLines
 }
@@ -94,9 +99,13 @@ func New(c Config) *Log {
 	c.PID = cmp.Or(c.PID, os.Getpid())
 	c.Clock = cmp.Or(c.Clock, clockwork.Real())
 	c.Files = cmp.Or(c.Files, Disk())
-	c.Stdout = cmp.Or(c.Stdout, io.Discard)
+	c.Stdout, c.Stderr = orDiscard(c.Stdout), orDiscard(c.Stderr)
 	lines := formatter{pid: c.PID}
-	return &Log{config: c, mu: make(slot, 1), lines: lines, stdout: &stdout{w: c.Stdout, clock: c.Clock, lines: lines}}
+	return &Log{
+		config: c, mu: make(slot, 1), lines: lines,
+		stdout: &stdout{w: c.Stdout, clock: c.Clock, lines: lines},
+		stderr: &stdout{w: c.Stderr, clock: c.Clock, lines: lines},
+	}
 }
 
 // Configure replaces the settings. A new name takes effect with Open or with
@@ -107,6 +116,7 @@ func (l *Log) Configure(s Settings) {
 	l.settings = s
 	l.lines.json = s.JSON
 	l.stdout.setJSON(s.JSON)
+	l.stderr.setJSON(s.JSON)
 }
 
 // Config returns what the log is made of, with nothing left out.
@@ -135,7 +145,9 @@ func (l *Log) Printf(format string, args ...any) {
 
 // Flush waits until standard output has taken everything, but not longer than
 // limit by the log's clock. It reports whether nothing is left.
-func (l *Log) Flush(limit time.Duration) bool { return l.stdout.flush(limit) }
+func (l *Log) Flush(limit time.Duration) bool {
+	return l.stdout.flush(limit) && l.stderr.flush(limit)
+}
 
 // Format returns a message as it would stand in the log now, without the
 // newline at its end. It writes nothing.

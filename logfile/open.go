@@ -48,11 +48,11 @@ func (l *Log) Close() {
 func (l *Log) closeFile() {
 	l.mu.Lock()
 	defer l.unlock()
-	if l.isOpen && l.broken {
+	if l.isOpen && (l.broken || l.stayed) {
 		l.refresh()
 	}
 	l.out.close()
-	l.isOpen, l.path = false, ""
+	l.isOpen, l.path, l.stayed = false, "", false
 }
 
 // Path returns the path of the log file, also while it cannot be written. It
@@ -60,6 +60,9 @@ func (l *Log) closeFile() {
 func (l *Log) Path() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.path == Stdout || l.path == Stderr && l.settings.Silent {
+		return ""
+	}
 	return l.path
 }
 
@@ -69,10 +72,20 @@ func (l *Log) Path() string {
 func (l *Log) Reaches() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.path != "" && !l.broken {
+	switch {
+	case l.path == Null:
+		return false
+	case l.path == Stderr:
+		return l.heard(l.stderr)
+	case !stream(l.path) && !l.broken:
 		return true
 	}
-	return !l.settings.Silent && l.config.Stdout != io.Discard && l.stdout.failure() == nil
+	return l.heard(l.stdout)
+}
+
+// heard reports whether a standard stream leads somewhere.
+func (l *Log) heard(s *stdout) bool {
+	return !l.settings.Silent && s.w != io.Discard && s.failure() == nil
 }
 
 // refresh looks at the name and the file now.
@@ -97,23 +110,51 @@ func (l *Log) reopen(wall time.Time) {
 	l.checked = wall.Unix()
 	path, panicked := l.pathAt(wall)
 	defer l.sayNamePanic(panicked)
-	if path != l.path || !l.out.inPlace() {
-		l.out.close()
-		l.path = path
-		if path == "" {
-			return
-		}
-		f, err := l.config.Files.Append(path)
-		if err != nil {
-			l.fail(err)
-			return
-		}
-		l.out = output{file: f}
-		l.header()
+	if path != l.path || l.stayed || !l.out.inPlace() {
+		l.move(path)
 	}
-	if l.broken {
+	if l.broken && l.out.file != nil {
 		l.recover()
 	}
+}
+
+// move opens the file that the log belongs into. The one that is open is left
+// when the new one stands: until then the log stays with it.
+func (l *Log) move(path string) {
+	l.path = path
+	if stream(path) {
+		l.out.close()
+		l.stayed = false
+		return
+	}
+	f, err := l.config.Files.Append(path)
+	switch {
+	case err != nil && l.out.file != nil && !l.out.file.Deleted():
+		l.stay(err)
+		return
+	case err != nil:
+		l.out.close()
+		l.stayed = false
+		l.fail(err)
+		return
+	}
+	l.out.close()
+	l.out = output{file: f, torn: f.Torn()}
+	l.header()
+	if l.stayed {
+		l.stayed = false
+		l.emit(l.lines.append(nil, "The log file can be opened again. What was logged meanwhile is in the file before it."))
+	}
+}
+
+// stay says, once, that the log stays with the file that is open.
+func (l *Log) stay(err error) {
+	if l.stayed {
+		return
+	}
+	l.stayed = true
+	l.emit(l.lines.append(nil, fmt.Sprintf(
+		"Warning: the log file %s cannot be opened, the log stays with the file before it until it can: %v", l.path, err)))
 }
 
 // pathAt returns the path that the log belongs into now. Where the name
@@ -128,7 +169,7 @@ func (l *Log) pathAt(wall time.Time) (path string, panicked any) {
 		}
 	}()
 	path = l.settings.Name(wall)
-	if path == "" || l.config.Resolve == nil {
+	if stream(path) || l.config.Resolve == nil {
 		return path, nil
 	}
 	return l.config.Resolve(path), nil
@@ -141,7 +182,7 @@ func (l *Log) sayNamePanic(value any) {
 	}
 	l.namePanicSaid = true
 	where := l.path
-	if where == "" {
+	if stream(where) {
 		where = "standard output"
 	}
 	l.emit(l.lines.append(nil, fmt.Sprintf("Warning: the log's name function panicked, the log stays with %s: %v", where, value)))

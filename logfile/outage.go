@@ -41,8 +41,12 @@ func (l *Log) fail(err error) {
 		return
 	}
 	l.broken = true
+	meanwhile := "the log goes to standard output"
+	if !l.heard(l.stdout) {
+		meanwhile = "up to 1 MiB of lines is held"
+	}
 	line := l.lines.append(nil, fmt.Sprintf(
-		"Warning: the log file %s cannot be written, the log goes to standard output until it can: %v", l.path, err))
+		"Warning: the log file %s cannot be written, %s until it can: %v", l.path, meanwhile, err))
 	l.toStdout(line)
 	l.held.add(line)
 }
@@ -65,7 +69,7 @@ func (l *Log) recover() {
 	text := "The log file can be written again."
 	if l.held.lost > 0 {
 		fate := "went to standard output only"
-		if l.settings.Silent {
+		if !l.heard(l.stdout) {
 			fate = "are lost"
 		}
 		text += fmt.Sprintf(" %d lines %s.", l.held.lost, fate)
@@ -74,4 +78,34 @@ func (l *Log) recover() {
 	if err := l.out.write(l.lines.append(nil, text)); err != nil {
 		l.fail(err)
 	}
+}
+
+// Held is what a log holds for a file that cannot be written, for the program
+// that follows in the process. The zero value is nothing.
+type Held struct {
+	// Lines are finished lines.
+	Lines []byte `json:"lines,omitempty"`
+
+	// Lost is how many more there were, that did not fit.
+	Lost int `json:"lost,omitempty"`
+}
+
+// Held returns what the log holds.
+func (l *Log) Held() Held {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Held{bytes.Clone(l.held.buf.Bytes()), l.held.lost}
+}
+
+// TakeOver lets the log hold what the one before held, ahead of its own lines.
+// They are written with Open, or when the file can be written. Call it before Open.
+func (l *Log) TakeOver(h Held) {
+	if len(h.Lines) == 0 && h.Lost == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.broken = true
+	l.held.add(h.Lines)
+	l.held.lost += h.Lost
 }

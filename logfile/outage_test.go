@@ -16,11 +16,12 @@ import (
 func TestAFullDiskLosesNoLine(t *testing.T) {
 	for _, c := range []struct {
 		settings logfile.Settings
+		said     string
 		printed  []string
 	}{
-		{logfile.Settings{}, []string{full, "2", "3"}},
-		{logfile.Settings{Verbose: true}, []string{"1", "2", full, "3", "4"}},
-		{logfile.Settings{Silent: true}, nil},
+		{logfile.Settings{}, full, []string{full, "2", "3"}},
+		{logfile.Settings{Verbose: true}, full, []string{"1", "2", full, "3", "4"}},
+		{logfile.Settings{Silent: true}, held, nil},
 	} {
 		c.settings.Name = logfile.Fixed(path)
 		f := newFixture(t, c.settings)
@@ -34,7 +35,7 @@ func TestAFullDiskLosesNoLine(t *testing.T) {
 		}
 		f.files.clean()
 		f.second("4")
-		f.holds(path, header, "1", full, "2", "3", again, "4")
+		f.holds(path, header, "1", c.said, "2", "3", again, "4")
 		f.printed(c.printed...)
 		if f.files.opened != 1 {
 			t.Errorf("the file was opened %d times", f.files.opened)
@@ -264,7 +265,7 @@ func TestLinesBeyondWhatIsHeldAreLostInSilence(t *testing.T) {
 	f.Print(strings.Repeat(strings.Repeat("x", 300_000)+"\n", 4))
 	f.files.clean()
 	f.second("after")
-	f.holds(path, header, full, "short", again+" 4 lines are lost.", "after")
+	f.holds(path, header, held, "short", again+" 4 lines are lost.", "after")
 	f.printed()
 }
 

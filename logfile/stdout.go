@@ -118,7 +118,7 @@ func (s *stdout) wrote(line queuedLine, err error) bool {
 
 // await waits until a line is written, or standard output turns out to be stuck.
 func (s *stdout) await(written <-chan struct{}) {
-	if written == nil || s.within(written, stdoutPatience) {
+	if s.within(written, stdoutPatience) {
 		return
 	}
 	s.mu.Lock()

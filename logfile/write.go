@@ -27,8 +27,8 @@ func (l *Log) WriteLine(line []byte) {
 
 // emit writes finished lines to where the log goes now.
 func (l *Log) emit(line []byte) {
-	if l.path == "" {
-		l.toStdout(line)
+	if stream(l.path) {
+		l.toStream(l.path, line)
 		return
 	}
 	if l.settings.Verbose {
@@ -52,20 +52,26 @@ func (l *Log) toFile(line []byte) {
 
 // toStdout queues finished lines for standard output; unlock waits for them.
 func (l *Log) toStdout(line []byte) {
-	if l.settings.Silent {
-		return
+	l.stdoutUsed = l.stdoutUsed || !l.settings.Silent
+	l.queue(l.stdout, line)
+}
+
+// queue queues finished lines for a standard stream.
+func (l *Log) queue(s *stdout, line []byte) {
+	if !l.settings.Silent {
+		l.pending, l.pendingOn = s.push(line, l.lines.wall), s
 	}
-	l.stdoutUsed = true
-	l.pending = l.stdout.push(line, l.lines.wall)
 }
 
 // unlock unlocks the log, and then waits until standard output has what was
 // written meanwhile, or turns out to be stuck.
 func (l *Log) unlock() {
-	pending := l.pending
+	pending, on := l.pending, l.pendingOn
 	l.pending = nil
 	l.mu.Unlock()
-	l.stdout.await(pending)
+	if pending != nil {
+		on.await(pending)
+	}
 }
 
 // sayStdoutFailure says, once and in the file, that standard output cannot be

@@ -54,15 +54,15 @@ func TestTheLogWaitsForItsFolder(t *testing.T) {
 	p := s.start(s.args("--every", "20ms", "--log", s.path("logs/log"))...)
 	s.beats(3)
 	require.NoError(t, os.Rename(s.path("logs"), s.path("old")))
-	s.eventually("a warning", func() bool { return strings.Contains(s.read(p.out), "cannot be written") })
+	s.eventually("a warning", func() bool { return strings.Contains(s.read("old/log"), "the log stays with the file before it") })
 	s.beats(3)
 	require.NoError(t, os.Mkdir(s.path("logs"), 0o755))
 	s.eventually("the log", func() bool {
-		return strings.Contains(s.read("logs/log"), "The log file can be written again.")
+		return strings.Contains(s.read("logs/log"), "The log file can be opened again.")
 	})
 	s.signal(p.pid, syscall.SIGTERM)
 	require.Zero(t, p.exit())
-	require.Equal(t, 1, strings.Count(s.read(p.out), "cannot be written"), "it is said once")
+	require.Equal(t, 1, strings.Count(s.read("old/log"), "cannot be opened"), "it is said once")
 	s.requireAllBeats(s.read("old/log") + s.read("logs/log"))
 }
 
@@ -152,10 +152,23 @@ func TestADetachedDaemonHoldsItsLinesUntilTheDiskHasSpace(t *testing.T) {
 		m := iterations.FindStringSubmatch(s.run("-s", "dump", "-p", s.path("pid")).out)
 		return m != nil && atoi(t, m[1]) > len(beatLine.FindAllString(s.read("log"), -1))
 	})
+	require.Zero(t, s.run("-s", "restart", "-p", s.path("pid")).code) // the lines outlive that
 	require.NoError(t, unix.Prlimit(pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}, nil))
 	require.Zero(t, s.run("-s", "stop", "-p", s.path("pid")).code)
 	s.requireEnd(0)
 	s.requireAllBeats(s.read("log"))
 	require.Equal(t, 1, strings.Count(s.read("log"), "cannot be written"))
 	require.Contains(t, s.read("log"), "The log file can be written again.\n")
+}
+
+// As containers use them, standard streams are taken for a log file.
+func TestAStandardStreamIsTakenForALogFile(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.start("--every", "20ms", "--lock", s.path("lock"), "--log", "/dev/stderr")
+	s.eventually("beats on standard error", func() bool { return strings.Contains(s.read(p.err), " beat 2\n") })
+	s.signal(p.pid, syscall.SIGTERM)
+	require.Zero(t, p.exit())
+	require.Contains(t, s.read(p.err), "Exit status: 0\n")
+	require.Empty(t, s.read(p.out))
 }

@@ -105,7 +105,7 @@ func TestALinkInAPrivateFolderIsFollowed(t *testing.T) {
 
 func TestModesAreTightWhateverTheUmask(t *testing.T) {
 	t.Parallel()
-	for umask, want := range map[string]fs.FileMode{"0": 0o644, "022": 0o644, "077": 0o600} {
+	for umask, want := range map[string]fs.FileMode{"0": 0o644, "022": 0o644, "077": 0o600, "0777": 0o600} {
 		for _, way := range []string{"foreground", "detached"} {
 			t.Run(umask+" "+way, func(t *testing.T) {
 				t.Parallel()

@@ -10,8 +10,9 @@
 //
 //   - Only a regular file. A folder, a FIFO, a device or a socket in its place
 //     is refused, and never blocks.
-//   - Never with a mode looser than 0644, whatever the umask. A file of our
-//     own that is looser is tightened.
+//   - Never with a mode looser than 0644, whatever the umask, and a new one never
+//     with one that locks its owner out. A file of our own that is looser is
+//     tightened.
 //   - Never on a file system of the kernel's own, such as /proc or /sys, and so
 //     not through /dev/stdout either.
 //   - Always with O_CLOEXEC.

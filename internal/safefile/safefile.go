@@ -13,6 +13,10 @@ import (
 // loosest is the loosest mode that a file may have.
 const loosest = 0o644
 
+// ownersShare is what the owner of a file that is created may do with it, whatever
+// the umask.
+const ownersShare = 0o600
+
 // writing are the flags of which one is set when the file may be written to.
 const writing = os.O_WRONLY | os.O_RDWR
 
@@ -78,6 +82,11 @@ func (p *place) settle(fd, flag int, limit uint32) error {
 	}
 	if flag&writing == 0 {
 		return nil
+	}
+	if mode := uint32(st.Mode) & 0o7777; !p.found && st.Size == 0 && mode&ownersShare != limit&ownersShare && int(st.Uid) == unix.Geteuid() {
+		if err := unix.Fchmod(fd, mode|limit&ownersShare); err != nil { // the umask has taken it
+			return p.explain(fmt.Errorf("let its owner use it: %w", err))
+		}
 	}
 	if mode := uint32(st.Mode) & 0o7777; mode&^limit != 0 && int(st.Uid) == unix.Geteuid() {
 		if err := unix.Fchmod(fd, mode&limit); err != nil {

@@ -208,6 +208,25 @@ func within(t *testing.T) string {
 	return dir
 }
 
+// The owner of a file that is created can use it, whatever the umask; one that was
+// there is left as it is.
+func TestAUmaskDoesNotLockTheOwnerOut(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o777))
+	dir := private(t)
+	for name, perm := range map[string]fs.FileMode{"log": 0o644, "lock": 0o600} {
+		f, err := safefile.Open(filepath.Join(dir, name), create, perm)
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+		assert.Equal(t, fs.FileMode(0o600), mode(t, filepath.Join(dir, name)))
+	}
+	there := filepath.Join(dir, "there")
+	require.NoError(t, os.WriteFile(there, nil, 0))
+	if f, err := safefile.Open(there, create, 0o644); err == nil { // root may
+		require.NoError(t, f.Close())
+	}
+	assert.Zero(t, mode(t, there))
+}
+
 // Modes are 0644 or tighter, whatever the umask, and whatever they were.
 func TestModes(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))

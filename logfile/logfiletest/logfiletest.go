@@ -59,6 +59,7 @@ func Run(t *testing.T, s Subject) {
 		{"Append creates the file and adds to its end", appends},
 		{"Check touches nothing", checkTouchesNothing},
 		{"two who append to one file lose nothing", appendTogether},
+		{"a file that ends within a line is torn", endsWithinALine},
 		{"a file that stays is not moved", staysPut},
 		{"a renamed file is moved, and takes what is written all the same", renamedIsMoved},
 		{"a deleted file is moved", deletedIsMoved},
@@ -150,6 +151,23 @@ func appendTogether(t *testing.T, d Disk) {
 	d.holds(t, "log", "a\nb\na\nb\na\nb\n")
 }
 
+func endsWithinALine(t *testing.T, d Disk) {
+	f := d.open(t, "log")
+	if f.Torn() {
+		t.Error("an empty file counts as torn")
+	}
+	for text, want := range map[string]bool{"one\ntw": true, "o\n": false} {
+		must(t, d.Remove(d.path("log")))
+		f := d.open(t, "log")
+		write(t, f, text)
+		if f.Torn() != want {
+			t.Errorf("after %q Torn = %t", text, f.Torn())
+		}
+		must(t, f.Close())
+	}
+	must(t, f.Close())
+}
+
 func staysPut(t *testing.T, d Disk) {
 	f := d.open(t, "log")
 	other := d.open(t, "other")
@@ -169,6 +187,9 @@ func renamedIsMoved(t *testing.T, d Disk) {
 	f := d.open(t, "log")
 	write(t, f, "one\n")
 	must(t, d.Rename(d.path("log"), d.path("log.1")))
+	if f.Deleted() {
+		t.Error("a renamed file counts as deleted")
+	}
 	if !f.Moved() {
 		t.Error("a renamed file does not count as moved")
 	}
@@ -181,8 +202,8 @@ func renamedIsMoved(t *testing.T, d Disk) {
 func deletedIsMoved(t *testing.T, d Disk) {
 	f := d.open(t, "log")
 	must(t, d.Remove(d.path("log")))
-	if !f.Moved() {
-		t.Error("a deleted file does not count as moved")
+	if !f.Moved() || !f.Deleted() {
+		t.Error("a deleted file does not count as moved and deleted")
 	}
 	write(t, f, "into the void\n")
 	must(t, f.Close())
