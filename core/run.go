@@ -85,7 +85,9 @@ func (d *Daemon) prepare() error {
 	d.log = logfile.New(logfile.Config{
 		Daemon: d.name, Host: d.host.Name, PID: d.PID(), Clock: d.host.Clock, Files: d.host.Files,
 		Stdout: d.host.Stdout, Stderr: d.host.Stderr, Resolve: d.Path,
-		Observe: func(message string) { d.observe(host.Observation{Kind: host.Logged, Text: message}) },
+		Observe: func(pid int, message string) {
+			d.observe(host.Observation{Kind: host.Logged, Text: message, PID: pid})
+		},
 	})
 	d.wireChildren()
 	return nil

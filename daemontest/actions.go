@@ -100,6 +100,28 @@ func SignalTo(args string, sig os.Signal) Action {
 	}}
 }
 
+// SignalChild sends sig to the process group of child n of a task, counted from 1
+// over all programs; 0 means all that live. When there is none, the step is a
+// miss.
+func SignalChild(task string, n int, sig syscall.Signal) Action {
+	name := fmt.Sprintf("%s to child %d of the task %s", signals.Name(sig), n, task)
+	if n == 0 {
+		name = fmt.Sprintf("%s to all children of the task %s", signals.Name(sig), task)
+	}
+	return Action{name: name, do: func(w *World) {
+		found := false
+		for _, c := range w.children(task) {
+			if c.Alive() && (n == 0 || n == c.Number()) {
+				found = true
+				w.try(c.Kill(sig))
+			}
+		}
+		if !found {
+			w.foundNothing("%s: no such child lives", name)
+		}
+	}}
+}
+
 // Command runs the daemon's program once more, with a command line of its own:
 // -s stop -p FILE, or a second instance.
 func Command(args string) Action {

@@ -98,6 +98,35 @@
 // clock waits. Only code of your own that sleeps by package time goes on
 // meanwhile, up to its next call of the daemon.
 //
+// # Children
+//
+// A task that the daemon forks (package forker) is played with no process
+// started: the child runs the task's own function in a goroutine of the bubble,
+// with its context, Logf and Alertf, and what it writes to Child.Stdout and
+// Child.Stderr. [Scenario.Children] has the children of a task do something else,
+// by its name:
+//
+//	Children: map[string]daemontest.ChildScript{
+//		"resize": daemontest.Child().Takes(time.Second).Returns(12).
+//			Except(3, daemontest.Child().Crashes(syscall.SIGSEGV)),
+//	},
+//
+// A child has a PID, a line in the timeline for its start and its end, and lanes
+// of its own. Signals have the effect that they have on a child that runs a task:
+// SIGTERM ends the context, SIGKILL the child. It dies with its daemon, and when
+// that executes its next program. [SignalChild] signals it, [AfterFork] waits for
+// its start; [Forks], [ChildEnds], [AtMostChildren] and [ChildrenGone] are what can
+// be wanted. A daemon that ends, or restarts, while a child of it lives or was not
+// reaped fails the scenario; so does a child that ends with another status than 0
+// of which neither its script nor a signal nor a want speaks.
+//
+// A child that has ended does nothing more, as far as that can be played: its
+// calls of the harness do not return, and the paths in its argument lead nowhere.
+// What the play has in common with its daemon, and a process would not: the
+// variables of the program, the environment and the working directory. A task's
+// os.Exit and fmt.Print, and a panic in a goroutine of its own, are the test
+// binary's. The limits of memory and the nice level have no effect.
+//
 // # Files
 //
 // The world's files are real ones, in a temporary folder: [Dir] is only how it is
@@ -167,7 +196,8 @@
 //
 //   - A network connection, even on the loopback, after a second at most: see
 //     above. From http.DefaultTransport a scenario gets none.
-//   - A child process, which runs for real: script what it would do.
+//   - A child process of package os/exec, which runs for real: make it a task of
+//     package forker, or script what it would do.
 //   - A channel, timer, wait group or client that was made outside: make it in
 //     New or in Setup.
 //   - A mutex that is held while its holder sleeps: a channel of one slot is a

@@ -10,9 +10,10 @@ import (
 // met is what has become of the things that a scenario names: what was never
 // met had no effect, and is a miss. It is safe for concurrent use.
 type met struct {
-	mu     sync.Mutex // held for instants only
-	rules  []bool     // of the script, by their place: whether an iteration was theirs
-	vain   []string   // actions that found nothing to act on
+	mu     sync.Mutex              // held for instants only
+	rules  []bool                  // of the script, by their place: whether an iteration was theirs
+	tasks  map[string]map[int]bool // the rules that were met of the scripts of children, by task
+	vain   []string                // actions that found nothing to act on
 	late   []lateAction
 	stolen []string // the URLs of locks that actions named
 	denied []string // the paths that actions made unusable
@@ -32,12 +33,32 @@ type lateAction struct {
 	processes int // that there had been
 }
 
-func newMet(rules int) *met { return &met{rules: make([]bool, rules)} }
+func newMet(rules int) *met {
+	return &met{rules: make([]bool, rules), tasks: map[string]map[int]bool{}}
+}
 
 func (m *met) rule(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.rules[n] = true
+}
+
+// child notes that a child has followed a rule of its task's script; noRule is
+// the script itself.
+func (m *met) child(task string, rule int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.tasks[task] == nil {
+		m.tasks[task] = map[int]bool{}
+	}
+	m.tasks[task][rule] = true
+}
+
+// hasChild reports whether a child has done so.
+func (m *met) hasChild(task string, rule int) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.tasks[task][rule]
 }
 
 // notInTime notes a change of the world that no process is left to find, unless

@@ -35,6 +35,7 @@ type Result struct {
 // asked is which ends of processes the expectations have spoken of so far.
 type asked struct {
 	ends       map[*world.Process]bool
+	children   map[*world.Child]bool
 	neverReady bool
 }
 
@@ -46,10 +47,21 @@ func (a *asked) speakOf(p *world.Process) {
 	a.ends[p] = true
 }
 
+// speakOfChild is the same for a child.
+func (a *asked) speakOfChild(c *world.Child) {
+	if a.children == nil {
+		a.children = map[*world.Child]bool{}
+	}
+	a.children[c] = true
+}
+
 // add notes what was noted elsewhere.
 func (a *asked) add(more asked) {
 	for p := range more.ends {
 		a.speakOf(p)
+	}
+	for c := range more.children {
+		a.speakOfChild(c)
 	}
 	a.neverReady = a.neverReady || more.neverReady
 }
@@ -135,6 +147,8 @@ func (r *Result) LoggedAt(text string) []time.Duration {
 }
 
 func isExecute(e timeline.Entry) bool { return e.Kind == timeline.Execute }
+
+func isFork(e timeline.Entry) bool { return e.Kind == timeline.Fork }
 
 func isLog(e timeline.Entry) bool { return e.Kind == timeline.Log }
 

@@ -18,6 +18,11 @@ type Scenario struct {
 	// Execute says how Execute behaves. The zero value is the daemon's own.
 	Execute Script
 
+	// Children are what the children of a task do, by its name. Those of a task
+	// that is not named run its own function. A task of which no child is forked is
+	// a miss.
+	Children map[string]ChildScript
+
 	// Steps are what happens to the daemon, and to its world.
 	Steps Steps
 
@@ -94,6 +99,7 @@ func (s *Scenario) config(declare NewFunc, seed uint64, met *met) world.Config {
 		Args:       strings.Fields(s.Args),
 		Steps:      func(w *world.World) []world.Step { return s.Steps.on(&World{sim: w, met: met}) },
 		OwnExecute: s.Execute.ownExecute(),
+		Child:      func(w *world.World, task string, n int) world.ChildPlan { return s.child(w, met, task, n) },
 		Supervised: s.Supervised,
 		Env:        s.Env,
 		WallStart:  s.Start,
@@ -114,6 +120,13 @@ func (s *Scenario) config(declare NewFunc, seed uint64, met *met) world.Config {
 		c.WallStart = defaultWallStart()
 	}
 	return c
+}
+
+// child returns what the n-th child of a task does.
+func (s *Scenario) child(w *world.World, met *met, task string, n int) world.ChildPlan {
+	script, rule := s.Children[task].at(n)
+	met.child(task, rule)
+	return script.plan(w)
 }
 
 // prepare makes the world what the scenario says it is at its start.

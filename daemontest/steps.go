@@ -112,6 +112,15 @@ func DuringIteration(n int64, d time.Duration, actions ...Action) Step {
 	}}
 }
 
+// AfterFork lets actions happen once, d after child n of a task was started,
+// counted from 1 over all programs.
+func AfterFork(task string, n int, d time.Duration, actions ...Action) Step {
+	return Step{at: d, actions: actions, trigger: &trigger{
+		is:    func(e timeline.Entry) bool { return isFork(e) && e.Text == world.ForkText(task, n) },
+		words: fmt.Sprintf("the start of child %d of the task %s", n, task),
+	}}
+}
+
 // on returns the trigger as a world has it.
 func (t *trigger) on(w *World) func(timeline.Entry) bool {
 	switch t.whose {

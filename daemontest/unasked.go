@@ -100,6 +100,23 @@ func (r *Result) unaskedEnd(p, launcher *world.Process, ready bool) miss {
 	return miss{text: text, mark: endOf(p.PID()), focus: endOf(p.PID())}
 }
 
+// unaskedChildren returns the ends of children that nobody has spoken of.
+func (r *Result) unaskedChildren() (all []miss) {
+	for _, c := range r.world.children("") {
+		exit, at, _ := c.Exit()
+		if c.Alive() || exit.String() == "exit status 0" || c.Scripted() || c.Signalled() || r.asked.children[c] {
+			continue
+		}
+		text := fmt.Sprintf("want exit status 0, got %s: %s, ended at %s. Where that is meant, want ChildEnds(%q, %d, %q).",
+			exit, c, at.Round(time.Millisecond), c.Task(), c.Number(), exit)
+		if words := r.words([]int{c.PID()}); len(words) > 0 {
+			text += " It said:\n" + strings.Join(words, "\n")
+		}
+		all = append(all, miss{text: text, mark: endOf(c.PID()), focus: endOf(c.PID())})
+	}
+	return all
+}
+
 // fewWords is how many lines of a process are cited.
 const fewWords = 6
 
@@ -160,7 +177,24 @@ func (r *Result) unmet(s Scenario) (all []miss) {
 			all = append(all, *missed(isExecute, "want an iteration for the script's rule %s, got none", rule.words))
 		}
 	}
+	for _, task := range slices.Sorted(maps.Keys(s.Children)) {
+		all = append(all, s.Children[task].unmet(task, nearest(task, r.tasks()), m)...)
+	}
 	return append(all, r.unmetPaths(slices.Concat(stolen, s.Held), denied)...)
+}
+
+// unmet returns what of the script of a task no child has met; near names the
+// task that may have been meant.
+func (s ChildScript) unmet(task, near string, m *met) (all []miss) {
+	if len(s.rules) == 0 && !s.maybe && !m.hasChild(task, noRule) {
+		all = append(all, *missed(isFork, "want a child of the task %q, which Scenario.Children names, got none%s", task, near))
+	}
+	for i, rule := range s.rules {
+		if !rule.maybe && !m.hasChild(task, i) {
+			all = append(all, *missed(isFork, "want a child of the task %q for the rule %s, got none", task, rule.words))
+		}
+	}
+	return all
 }
 
 // unmetPaths is unmet for the locks that were named and the paths that were

@@ -23,7 +23,7 @@ func (r *Result) judge(s Scenario) {
 	}
 	r.atStart, r.later = r.unaskedEnds()
 	if len(r.atStart) == 0 {
-		r.later = append(r.later, r.unmet(s)...)
+		r.later = append(append(r.later, r.unaskedChildren()...), r.unmet(s)...)
 	}
 }
 

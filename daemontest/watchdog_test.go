@@ -108,7 +108,7 @@ var hangs = []struct {
 		cmd := exec.Command("cat")
 		cmd.Stdin = in
 		return cmd.Run()
-	}, []string{"runs a real child process", "script what the child would do", " in os/exec.(*Cmd).Run:\n"}},
+	}, []string{"runs a real child process", "Make it a task of package forker", " in os/exec.(*Cmd).Run:\n"}},
 
 	{"a pipe", func(o *outsiders) error {
 		in, out, err := os.Pipe()
@@ -250,7 +250,7 @@ func TestAShortWaitIsNoted(t *testing.T) {
 	if verdict != "" {
 		t.Error(verdict)
 	}
-	says(t, r.notes(), "- note: A goroutine runs a real child process", "script what the child would do", " in os/exec.(*Cmd).Run:\n", "watchdog_test.go")
+	says(t, r.notes(), "- note: A goroutine runs a real child process", "Make it a task of package forker", " in os/exec.(*Cmd).Run:\n", "watchdog_test.go")
 	if n := strings.Count(r.notes(), "- note: "); n != 1 {
 		t.Errorf("want one note, got %d", n)
 	}

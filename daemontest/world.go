@@ -56,6 +56,12 @@ func (w *World) PID() int { return w.sim.Main().PID() }
 // Fail makes the scenario fail with a message of an action's own.
 func (w *World) Fail(format string, args ...any) { w.sim.Fail(format, args...) }
 
+// children returns the children of a task, in the order of their starts; of all
+// tasks where its name is empty.
+func (w *World) children(task string) []*world.Child {
+	return slices.DeleteFunc(w.sim.Children(), func(c *world.Child) bool { return task != "" && c.Task() != task })
+}
+
 // foundNothing notes an action that had nothing to act on.
 func (w *World) foundNothing(format string, args ...any) {
 	if w.maybe {

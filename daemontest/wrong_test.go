@@ -180,6 +180,34 @@ var wrongs = []wrong{
 		Scenario{Steps: Steps{At(time.Second, MailDown(errors.New("451"))), stopAt(2 * time.Second)}, Want: Want{Exit(0), Mails(0)}},
 		`a step changed nothing that a daemon met afterwards, at 1s: mail server: 451`,
 	},
+	{
+		"the task of a script for children is misspelt", nursery(1, greetTask),
+		Scenario{Children: map[string]ChildScript{"greets": Child().Exits(3)}, Steps: Steps{stopAt(2 * time.Second)}, Want: Want{Forks("greet", 1)}},
+		`want a child of the task "greets", which Scenario.Children names, got none; the nearest is "greet"`,
+	},
+	{
+		"a rule is for a child that is never forked", nursery(2, greetTask),
+		Scenario{
+			Children: map[string]ChildScript{"greet": Child().Except(3, Child().Hangs())},
+			Steps:    Steps{stopAt(3 * time.Second)}, Want: Want{NoLog("killed")},
+		},
+		`want a child of the task "greet" for the rule Except(3, …), got none`,
+	},
+	{
+		"a child fails, and nobody looks", nursery(1, brokenTask),
+		Scenario{Steps: Steps{stopAt(2 * time.Second)}, Want: Want{Exit(0), ChildrenGone()}},
+		`want exit status 0, got exit status 1: child 1 of the task broken, PID 101, ended at 0s. Where that is meant, want ChildEnds("broken", 1, "exit status 1").`,
+	},
+	{
+		"a signal is sent to a child that has ended", nursery(1, greetTask),
+		Scenario{Steps: Steps{At(time.Second, SignalChild("greet", 1, syscall.SIGKILL)), stopAt(2 * time.Second)}, Want: Want{ChildrenGone()}},
+		"a step found nothing to act on, at 1s: SIGKILL to child 1 of the task greet: no such child lives",
+	},
+	{
+		"children are gone because there were none", unlocked,
+		Scenario{Steps: Steps{stopAt(2 * time.Second)}, Want: Want{Exit(0), ChildrenGone()}},
+		"want children that are gone in the end, got no child at all",
+	},
 }
 
 // Each wrong test is told what is wrong with it.

@@ -121,6 +121,7 @@ func (g *Group) start(c *child) error {
 		return err
 	}
 	clock := g.clock()
+	timer := clock.NewTimer(c.settings.timeout) // here, so that those of one instant are in the order of the forks
 	g.mu.Lock()
 	c.process, c.pid = process, process.PID()
 	c.started, c.startedAt = clock.Wall(), clock.Now()
@@ -130,7 +131,7 @@ func (g *Group) start(c *child) error {
 		g.OnFork(info)
 	}
 	close(c.announced)
-	go g.attend(c)
+	go g.attend(c, timer)
 	return nil
 }
 

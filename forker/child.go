@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/evertick/evertick/clockwork"
 )
 
 // child is one child as the daemon sees it, from Fork to its end.
@@ -111,11 +113,11 @@ func (g *Group) receive(c *child, m Message) {
 	}
 }
 
-// attend waits for a child's end, and signals it when it is due.
-func (g *Group) attend(c *child) {
+// attend waits for a child's end, and signals it when it is due. timer is that
+// of its time-out.
+func (g *Group) attend(c *child, timer clockwork.Timer) {
 	ended := make(chan Exit, 1)
 	go func() { ended <- c.process.Wait() }()
-	timer := g.clock().NewTimer(c.settings.timeout)
 	defer timer.Stop()
 	tell, kill := c.tell, c.kill
 	for {

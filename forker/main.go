@@ -56,7 +56,7 @@ func (s *startInfo) run() {
 		widen(messagesFD, len(m.Data))
 		_ = writeMessage(messages, m) // where the daemon has died, so does this process soon
 	})
-	c.limit = s.limit
+	c.stdout, c.stderr, c.limit = os.Stdout, os.Stderr, s.limit
 	outcome := c.perform(ctx, Command{Task: s.Task, Worker: s.Worker, Input: in, MaxBytes: s.MaxBytes}, calls)
 	if os.Getppid() != s.Parent { // what ended the task was its death
 		killOwnGroup()

@@ -99,13 +99,23 @@ func (p *osProcess) start(path string, c Command, theirs []*os.File) error {
 
 // explain says plainly why a child could not be started.
 func explain(path, dir string, err error) error {
+	if _, dirErr := os.Stat(dir); dirErr == nil {
+		dir = ""
+	}
+	return StartError(path, dir, err)
+}
+
+// StartError returns how it is put that the program at path could not be
+// started for a child: err is the operating system's, dir the working directory
+// where that is what cannot be entered. It is for fake [Processes], so that they
+// fail in the same words as OS.
+func StartError(path, dir string, err error) error {
 	var inner *os.PathError
 	if !errors.As(err, &inner) {
 		inner = &os.PathError{Op: "start", Path: path, Err: err}
 	}
-	_, dirErr := os.Stat(dir)
 	switch {
-	case dir != "" && dirErr != nil:
+	case dir != "":
 		return fmt.Errorf("its working directory %s cannot be entered: %w", dir, inner.Err)
 	case errors.Is(err, syscall.EAGAIN):
 		return fmt.Errorf("this user or container has too many processes "+

@@ -3,6 +3,7 @@ package forker
 import (
 	"context"
 	"fmt"
+	"io"
 	"runtime/debug"
 )
 
@@ -14,6 +15,10 @@ type Child struct {
 	turn  chan struct{} // holds a value while something is said
 	over  bool          // the last outcome was said
 	limit func() error  // sets what the process may use; may be nil
+
+	stdout, stderr io.Writer
+
+	instead func(ctx context.Context, call Message) (outcome Message, done bool)
 }
 
 func newChildSide(task string, say func(Message)) *Child {
@@ -22,6 +27,14 @@ func newChildSide(task string, say func(Message)) *Child {
 
 // Task returns the name of the task, or the pool, that runs.
 func (c *Child) Task() string { return c.task }
+
+// Stdout returns the child's standard output: os.Stdout in a process, and what
+// stands for it where a test plays the child in its own. It is nil where that
+// plays none.
+func (c *Child) Stdout() io.Writer { return c.stdout }
+
+// Stderr returns the child's standard error, as Stdout its output.
+func (c *Child) Stderr() io.Writer { return c.stderr }
 
 // Logf writes a line to the daemon's log, under this child's PID.
 func (c *Child) Logf(format string, args ...any) {
@@ -54,13 +67,20 @@ func (c *Child) end(m Message) {
 // the calls of a worker, says to command.Message what the child says, from one
 // goroutine at a time, and returns how the child's process ends. ctx is done
 // when the child gets SIGTERM. calls brings what was sent, Called and Finish; a
-// task has none. Of the command it uses Task, Worker, Input, MaxBytes and
-// Message.
+// task has none. Of the command it uses Task, Worker, Input, MaxBytes, Message,
+// and Stdout and Stderr for Child's.
+//
+// instead, where not nil, is asked for the outcome of each call before its
+// method is run; false has it run.
 //
 // It is for those who play children without processes, as a harness does. A
 // function that never returns keeps it from returning.
-func Perform(ctx context.Context, command Command, calls <-chan Message) Exit {
+func Perform(
+	ctx context.Context, command Command, calls <-chan Message,
+	instead func(ctx context.Context, call Message) (outcome Message, done bool),
+) Exit {
 	c := newChildSide(command.Task, command.Message)
+	c.stdout, c.stderr, c.instead = command.Stdout, command.Stderr, instead
 	return exitAfter(c.perform(ctx, command, calls))
 }
 

@@ -36,6 +36,12 @@ func (p *Pool) step(ctx context.Context, c *Child, f func(ctx context.Context, c
 
 // answer runs a call.
 func (p *Pool) answer(ctx context.Context, c *Child, maxBytes int, m Message) {
+	if c.instead != nil {
+		if outcome, done := c.instead(ctx, m); done {
+			c.send(bounded(maxBytes, outcome))
+			return
+		}
+	}
 	method := p.method(m.Text)
 	if method == nil {
 		c.send(Message{Kind: Refused, Text: "it is not registered in the worker: call forker.NewMethod at package level"})

@@ -11,5 +11,5 @@ func (l *Log) PrintAs(pid int, message string) {
 	l.buf = lines.append(l.buf[:0], message)
 	l.emit(l.buf)
 	l.unlock()
-	l.observe(message)
+	l.observe(pid, message)
 }

@@ -95,7 +95,7 @@ func TestObserveMayAskTheLog(t *testing.T) {
 		var seen []string
 		log = logfile.New(logfile.Config{
 			Stdout:  &bytes.Buffer{},
-			Observe: func(message string) { seen = append(seen, log.Format(message)+log.Path()) },
+			Observe: func(_ int, message string) { seen = append(seen, log.Format(message)+log.Path()) },
 		})
 		log.Configure(logfile.Settings{JSON: json})
 		log.Print("printed")

@@ -196,7 +196,7 @@ func newFixture(t *testing.T, s logfile.Settings) *fixture {
 	f.Log = logfile.New(logfile.Config{
 		Daemon: "poller", Host: "web1", PID: 12345,
 		Clock: f.clock, Files: f.files, Stdout: f.stdout,
-		Observe: func(message string) { f.observed = append(f.observed, message) },
+		Observe: func(_ int, message string) { f.observed = append(f.observed, message) },
 	})
 	f.Configure(s)
 	return f

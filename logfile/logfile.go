@@ -37,10 +37,11 @@ type Config struct {
 	// the log locked and must not log. Nil leaves the path as it is.
 	Resolve func(path string) string
 
-	// Observe is told each message after it was written. It must be quick and
+	// Observe is told each message, and under whose number it stands, after it
+	// was written. It must be quick and
 	// safe for concurrent use. The log is not locked meanwhile. Nil means that
 	// nobody is told.
-	Observe func(message string)
+	Observe func(pid int, message string)
 }
 
 // Settings is what a daemon's options and command line say about its log. The
@@ -135,7 +136,7 @@ func (l *Log) Settings() Settings {
 // is queued for it and the rest dropped, which is said when it flows again.
 func (l *Log) Print(message string) {
 	l.write(message)
-	l.observe(message)
+	l.observe(l.config.PID, message)
 }
 
 // Printf logs a message that it formats as fmt.Sprintf does.
@@ -160,8 +161,8 @@ func (l *Log) Format(message string) string {
 	return string(line[:len(line)-1])
 }
 
-func (l *Log) observe(message string) {
+func (l *Log) observe(pid int, message string) {
 	if l.config.Observe != nil {
-		l.config.Observe(message)
+		l.config.Observe(pid, message)
 	}
 }

@@ -47,7 +47,8 @@ const (
 	// Ended: it has returned: Iteration, Took, Err.
 	Ended
 
-	// Logged: a message was logged: Text.
+	// Logged: a message was logged: Text, under the number PID, which is the
+	// daemon's or a child's.
 	Logged
 
 	// Alerted: an alert was raised: Text. It is logged, too.
@@ -83,8 +84,9 @@ type Observation struct {
 	Took      time.Duration
 	Err       error
 
-	// Text is the message.
+	// Text is the message, PID under whose number it was logged.
 	Text string
+	PID  int
 
 	// Code is the exit status.
 	Code int

@@ -94,7 +94,7 @@ func (w *watcher) observe(p *process, prog *program, o host.Observation) {
 			p.inARow++
 		}
 	case host.Logged:
-		if !p.exited { // what a leftover goroutine says then, nobody would see
+		if !p.exited && o.PID == p.pid { // what a leftover goroutine says then, nobody would see
 			p.logs = append(p.logs, logged{now, o.Text})
 			w.checkLog(p, prog, o.Text)
 		}

@@ -62,9 +62,9 @@ func init() {
 		os.Exit(3)
 		return nil
 	})
-	task(Print, func(context.Context, *forker.Child) error {
-		fmt.Print("one\ntwo")
-		fmt.Fprint(os.Stderr, "three")
+	task(Print, func(_ context.Context, c *forker.Child) error {
+		fmt.Fprint(c.Stdout(), "one\ntwo")
+		fmt.Fprint(c.Stderr(), "three")
 		return nil
 	})
 	task(Say, func(_ context.Context, c *forker.Child) error {

@@ -62,10 +62,11 @@ var orders = []order{
 	{
 		dir: "daemontest/internal/world",
 		files: `
-			doc.go time.go met.go wall.go signaleffects.go signals.go temporary.go files.go locked.go timers.go process.go generation.go
+			doc.go time.go childlanes.go met.go wall.go signaleffects.go signals.go temporary.go files.go locked.go timers.go process.go label.go generation.go
+			childpipe.go child.go childoutput.go childsignals.go childinput.go childlife.go
 			logfiles.go pidfile.go program.go replies.go streams.go supervisor.go steps.go reexec.go
 			observe.go mail.go clock.go lockfaults.go locks.go processlock.go machine.go
-			stacks.go causes.go watchdog.go world.go network.go sockets.go label.go life.go play.go`,
+			stacks.go causes.go watchdog.go world.go children.go network.go sockets.go life.go play.go`,
 	},
 	{
 		dir:   "daemontest/explore",
@@ -73,7 +74,7 @@ var orders = []order{
 	},
 	{
 		dir:   "daemontest",
-		files: "doc.go slog.go met.go world.go actions.go lockfaults.go declare.go flags.go near.go script.go miss.go result.go steps.go want.go wanttext.go wantend.go golden.go network.go scenario.go unasked.go verdict.go play.go run.go",
+		files: "doc.go slog.go met.go world.go actions.go lockfaults.go declare.go flags.go near.go script.go childscript.go miss.go result.go steps.go want.go wanttext.go wantend.go wantchildren.go golden.go network.go scenario.go unasked.go verdict.go play.go run.go",
 	},
 }
 

@@ -60,7 +60,7 @@ func (h jsonHandler) Handle(ctx context.Context, r slog.Record) error {
 		return err
 	}
 	if observe := h.log.Config().Observe; observe != nil {
-		observe(r.Message)
+		observe(h.log.Config().PID, r.Message)
 	}
 	return nil
 }

@@ -137,7 +137,7 @@ func newFixture(t *testing.T, s logfile.Settings) *fixture {
 	f := &fixture{t: t, stdout: &bytes.Buffer{}}
 	f.Log = logfile.New(logfile.Config{
 		Daemon: "poller", Host: "web1", PID: 12345, Clock: clock{clockwork.Real()}, Stdout: f.stdout,
-		Observe: func(message string) { f.observed = append(f.observed, message) },
+		Observe: func(_ int, message string) { f.observed = append(f.observed, message) },
 	})
 	f.Configure(s)
 	return f

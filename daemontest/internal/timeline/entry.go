@@ -41,6 +41,9 @@ const (
 
 	// Stderr is the same of standard error.
 	Stderr
+
+	// Fork is a process that was started by another one: Text says as what.
+	Fork
 )
 
 // Entry is one line of the timeline, not yet put into words.
@@ -98,6 +101,8 @@ func (e *Entry) String() string {
 		return "stdout: " + e.Text
 	case Stderr:
 		return "stderr: " + e.Text
+	case Fork:
+		return "fork: " + e.Text
 	default:
 		return "end: " + e.Text
 	}

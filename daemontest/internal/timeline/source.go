@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,6 +20,26 @@ type Source struct {
 
 // Source returns a source for the process with that PID; 0 is the world.
 func (t *Timeline) Source(pid int) *Source { return &Source{timeline: t, pid: pid} }
+
+// As returns a source for what the process writes under another PID.
+func (s *Source) As(pid int) *Source {
+	if pid == s.pid {
+		return s
+	}
+	s.streams.mu.Lock()
+	defer s.streams.mu.Unlock()
+	if !slices.Contains(s.streams.also, pid) {
+		s.streams.also = append(s.streams.also, pid)
+	}
+	return s.timeline.Source(pid)
+}
+
+// logsAs reports whether the process logs under this PID.
+func (s *Source) logsAs(pid int) bool {
+	s.streams.mu.Lock()
+	defer s.streams.mu.Unlock()
+	return pid == s.pid || slices.Contains(s.streams.also, pid)
+}
 
 // Add records an entry of the given kind.
 func (s *Source) Add(kind Kind, text string) {
@@ -47,7 +68,7 @@ func (s *Source) LogLost(text, path string) {
 func (s *Source) Print(kind Kind, b []byte) { s.printed(kind, s.streams.write(kind, b)) }
 
 func (s *Source) printed(kind Kind, text string) {
-	if lines := withoutLog(s.pid, text); len(lines) > 0 {
+	if lines := withoutLog(s.logsAs, text); len(lines) > 0 {
 		s.timeline.print(Entry{Kind: kind, PID: s.pid, Text: s.timeline.plain(WithoutStacks(strings.Join(lines, "\n")))})
 	}
 }

@@ -1,7 +1,8 @@
 package timeline
 
 import (
-	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -11,6 +12,7 @@ import (
 type streams struct {
 	mu   sync.Mutex // held for instants only
 	rest [2]string  // of standard output, of standard error
+	also []int      // the PIDs as which the process logs, besides its own
 }
 
 // write takes what is written to a stream, and returns the lines that are
@@ -31,15 +33,19 @@ func (s *streams) end(kind Kind) string {
 	return s.rest[kind-Stdout]
 }
 
-// withoutLog returns the lines of a text that are not of the log of the process
-// with that PID, as package logfile writes them.
-func withoutLog(pid int, text string) (lines []string) {
-	const stamp = len("[2006-01-02 15:04:05] ")
+// inLog are the lines of a log, as package logfile writes them, with their PID.
+var inLog = regexp.MustCompile(`^(?:\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] (\d+) |\{"time":".*"pid":(\d+)\}$)`)
+
+// withoutLog returns the lines of a text that are not of the log of a process:
+// those with its own PID, and those that it logs as another one's.
+func withoutLog(isOurs func(pid int) bool, text string) (lines []string) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
-		isText := len(line) > stamp && line[0] == '[' && line[stamp-2] == ']' && strings.HasPrefix(line[stamp:], fmt.Sprintf("%d ", pid))
-		isJSON := strings.HasPrefix(line, `{"time":"`) && strings.HasSuffix(line, fmt.Sprintf(`"pid":%d}`, pid))
-		if !isText && !isJSON {
+		pid := 0
+		if parts := inLog.FindStringSubmatch(line); parts != nil {
+			pid, _ = strconv.Atoi(parts[1] + parts[2])
+		}
+		if !isOurs(pid) {
 			lines = append(lines, line)
 		}
 	}

@@ -39,8 +39,8 @@ type lostLine struct {
 // New returns an empty timeline. now is the time since the scenario's start.
 func New(now func() time.Duration) *Timeline { return &Timeline{now: now} }
 
-// Watch makes every log line, and the start and end of every iteration, reach
-// watch at once. It must be called before the first of them.
+// Watch makes every log line, every fork, and the start and end of every
+// iteration, reach watch at once. It must be called before the first of them.
 func (t *Timeline) Watch(watch func(Entry)) { t.watch = watch }
 
 // Fail records a failure of the scenario.
@@ -110,7 +110,7 @@ func (t *Timeline) addHeld(e Entry, path string) {
 		t.entries.add(e)
 	}
 	t.mu.Unlock()
-	if t.watch != nil && e.Kind == Log {
+	if t.watch != nil && (e.Kind == Log || e.Kind == Fork) {
 		t.watch(e)
 	}
 }

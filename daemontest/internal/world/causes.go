@@ -16,7 +16,7 @@ const (
 	socket cause = "A goroutine waits for a real network connection, and until it is served the bubble's clock stands still. " + remedy
 
 	child cause = "A goroutine runs a real child process, and until that ends the bubble's clock stands still. " +
-		"Call it through a function or an interface that the test replaces, and script what the child would do."
+		"Make it a task of package forker, which a scenario plays, or call it through a function or an interface that the test replaces."
 
 	mutex cause = "A goroutine waits for a mutex, and while it does the bubble's clock stands still: so a holder that sleeps never wakes. " +
 		"If the holder is in the bubble, it is one of the other goroutines below. " +

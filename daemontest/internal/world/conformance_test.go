@@ -14,6 +14,8 @@ import (
 	"github.com/evertick/evertick/clockwork/clocktest"
 	"github.com/evertick/evertick/core/host"
 	"github.com/evertick/evertick/core/host/hosttest"
+	"github.com/evertick/evertick/forker"
+	"github.com/evertick/evertick/forker/forkertest"
 	"github.com/evertick/evertick/forker/pidfile"
 	"github.com/evertick/evertick/forker/pidfile/pidfiletest"
 	"github.com/evertick/evertick/forker/reexec"
@@ -309,4 +311,52 @@ func TestAFullDiskRefuses(t *testing.T) {
 	if _, err := log.Write([]byte("x")); err != nil {
 		t.Errorf("Write = %v", err)
 	}
+}
+
+// The tasks of the suite that end their process, or change what signals do to
+// it, have scripts.
+func TestChildrenConform(t *testing.T) {
+	plan := func(w *World, task string, _ int) (p ChildPlan) {
+		switch task {
+		case forkertest.Workers:
+			p.Call = func(c *Child, method string) (forker.Message, bool) {
+				if method == forkertest.CrashCall {
+					c.End(forker.Exit{Code: 3})
+				}
+				return forker.Message{}, false
+			}
+		case forkertest.Crash:
+			p.Run = func(c *Child) {
+				c.Say(forker.Message{Kind: forker.Began})
+				c.End(forker.Exit{Code: 3})
+			}
+		case forkertest.Stubborn:
+			p.IgnoresTerm = true
+			p.Run = func(c *Child) {
+				c.Say(forker.Message{Kind: forker.Began})
+				c.Say(forker.Message{Kind: forker.Logged, Text: "ready"})
+				c.Hangs()
+			}
+		case forkertest.Grandchild:
+			p.Run = func(c *Child) {
+				c.Say(forker.Message{Kind: forker.Began})
+				w.Leave(c)
+				c.Say(forker.Message{Kind: forker.Returned})
+				c.End(forker.Exit{})
+			}
+		}
+		return p
+	}
+	forkertest.Run(t, forkertest.Subject{
+		New: func(t *testing.T) forker.Processes {
+			i := newIdleIn(t, Config{Seed: 1, Child: plan})
+			t.Cleanup(func() {
+				i.g.end()
+				i.w.letGo()
+				sleep(linger)
+			})
+			return i.host.Children
+		},
+		In: synctest.Test,
+	})
 }

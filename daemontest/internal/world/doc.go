@@ -10,8 +10,13 @@
 //   - files: the disk, which is a folder of real files. locked: which of them a
 //     generation has locked, and how that ends with it.
 //   - timers: those of a generation. process: what a process is to the others. generation: one program of a
-//     process between two execs, and what ends with it. clock: a generation's
+//     process between two execs, and what ends with it. label: whose a goroutine is. clock: a generation's
 //     clock.
+//   - childlanes: the lanes of children. childpipe: the way from a child to its
+//     daemon. child: what a child is to others. childoutput, childsignals,
+//     childinput, childlife: what it writes, what signals do to it, what it is sent,
+//     and its life. children: how they are
+//     started, and what is wrong when one is left.
 //   - logfiles, pidfile, locks: the real log files, PID files and lock files, with
 //     faults on the way to them. Locks that are no files are kept in memory.
 //   - replies, streams, supervisor, mail, program: the fakes. Each is a store with
@@ -26,7 +31,7 @@
 //     whose time stands still.
 //   - world: machines, what they share, and the processes. network: the lanes of
 //     package network. sockets: what a scenario is told that asks for a real
-//     connection. label: whose the goroutines are that are left.
+//     connection.
 //   - life: a process from its start to its end, each generation on its host.
 //     play: the whole scenario, in its bubble.
 //

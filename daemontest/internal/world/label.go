@@ -16,26 +16,11 @@ const labelKey = "daemontest"
 // labels counts the labels that were given out.
 var labels atomic.Int64
 
-// setLabel gives the goroutine the label of the generation.
-func (g *Generation) setLabel() {
-	g.label = strconv.FormatInt(labels.Add(1), 10)
-	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels(labelKey, g.label)))
-}
-
-// leftByOthers reports whether all of the n goroutines that are left are of
-// generations that were killed, replaced or ended with an error: what those
-// leave is swept away with them.
-func (w *World) leftByOthers(n int) bool {
-	var profile strings.Builder
-	_ = pprof.Lookup("goroutine").WriteTo(&profile, 1)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, g := range w.generations {
-		if g.label != "" && (&g.presence != g.process.present.Load() || !g.process.ExitedWith(0)) {
-			n -= labelled(profile.String(), g.label)
-		}
-	}
-	return n <= 0
+// newLabel gives the goroutine a label of its own.
+func newLabel() string {
+	label := strconv.FormatInt(labels.Add(1), 10)
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels(labelKey, label)))
+	return label
 }
 
 // labelled returns how many goroutines of a profile have a label.

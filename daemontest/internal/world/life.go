@@ -27,9 +27,14 @@ func (w *World) Spawn(m *Machine, args []string, origin reexec.Origin) *Process 
 func (w *World) newProcess(m *Machine, args []string, origin reexec.Origin) *Generation {
 	w.mu.Lock()
 	n := len(w.processes)
-	pid := FirstPID + n
+	pid := w.nextPID()
 	p := newProcess(w.time, w.Timeline.Source(pid), pid, args, origin.Kind, w.time.processBlock(n))
-	p.atEnd = func(killed bool) { w.Locks.end(m.Name, pid, killed) }
+	p.atEnd = func(killed bool) {
+		w.Locks.end(m.Name, pid, killed)
+		if !killed {
+			w.checkChildren(p, "ends")
+		}
+	}
 	p.stderr = func(text string) {
 		if p.kind != reexec.Detached || !p.hasReported() { // then it has none any more
 			m.Stderr.write(text)
@@ -37,6 +42,7 @@ func (w *World) newProcess(m *Machine, args []string, origin reexec.Origin) *Gen
 	}
 	p.signals.effects.orphaned = p.kind == reexec.Detached || w.config.Supervised
 	w.processes = append(w.processes, p)
+	w.byPID[pid] = p
 	w.mu.Unlock()
 	return w.newGeneration(p, m.Files, origin)
 }
@@ -73,7 +79,7 @@ func (w *World) live(m *Machine, g *Generation) {
 // run runs the program of a generation, which may be cut off at any time. The
 // goroutines that it starts are known by its label.
 func (w *World) run(m *Machine, g *Generation, returned chan<- struct{}) {
-	g.setLabel()
+	g.label = newLabel()
 	ok := false
 	defer close(returned)
 	defer func() {
@@ -159,7 +165,8 @@ func (w *World) host(m *Machine, g *Generation) host.Host {
 		Starter: starter{g, &m.Program, func(args []string, origin reexec.Origin) *Process {
 			return w.Spawn(m, args, origin)
 		}},
-		Self:       self{g, &m.Program},
+		Self:       self{g, &m.Program, func() { w.checkChildren(g.process, "executes the next program") }},
+		Children:   processes{w, g},
 		PIDFiles:   pidFiles{g, m.Files, pidfile.On(w.pidMachine(g, clock))},
 		Replies:    replies{g, m.Replies},
 		Signals:    listener{g},

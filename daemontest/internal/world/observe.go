@@ -3,6 +3,7 @@ package world
 import (
 	"fmt"
 
+	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/core/host"
 	"github.com/evertick/evertick/daemontest/internal/timeline"
 	"github.com/evertick/evertick/forker/reexec"
@@ -38,16 +39,18 @@ func (o *observer) observe(seen host.Observation) {
 	case host.Queued: // what has caused it comes first
 		o.g.time.sleepUntilLane(o.g.process.block, laneHandler)
 	case host.Calling: // what the function starts keeps the lane
-		if seen.Text == "Setup" {
+		switch seen.Text {
+		case "Setup":
 			o.g.time.sleepWithinQuantum(o.g.process.block, laneSetup)
-		} else {
+		case core.HookFork.String(), core.HookReap.String(): // the lane is the child's, or that of whoever forks it
+		default:
 			o.g.time.sleepWithinQuantum(o.g.process.block, laneHook)
 		}
 	case host.Ended:
 		record.End(seen.Iteration, seen.Took, seen.Err)
 	case host.Logged:
 		if o.g.origin.Kind != reexec.Trial {
-			o.logged(record, seen.Text)
+			o.logged(record.As(seen.PID), seen.Text)
 		}
 	case host.Handled:
 		if seen.Edge >= 0 {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -141,6 +142,27 @@ func (o *player) explain(v any, w *World) string {
 	return fmt.Sprintf("the scenario panicked: %s\n%s", text, debug.Stack())
 }
 
+// leftByOthers reports whether all of the n goroutines that are left are of
+// generations that were killed, replaced or ended with an error, or of children:
+// what those leave is swept away with them.
+func (w *World) leftByOthers(n int) bool {
+	var profile strings.Builder
+	_ = pprof.Lookup("goroutine").WriteTo(&profile, 1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, g := range w.generations {
+		if g.label != "" && (&g.presence != g.process.present.Load() || !g.process.ExitedWith(0)) {
+			n -= labelled(profile.String(), g.label)
+		}
+	}
+	for _, c := range w.children {
+		if c.label != "" {
+			n -= labelled(profile.String(), c.label)
+		}
+	}
+	return n <= 0
+}
+
 // linger is how long a bubble goes on when all is over, for goroutines of a
 // daemon that were killed in their sleep: a bubble's time stands still when its
 // first goroutine ends, and then they would never end.
@@ -172,6 +194,9 @@ func (w *World) play(o *player) {
 	for _, p := range w.Processes() {
 		<-p.ended
 	}
+	for _, c := range w.Children() {
+		<-c.gone
+	}
 	synctest.Wait()
 	w.time.end()
 	close(o.over)
@@ -188,6 +213,9 @@ func (w *World) letGo() {
 	w.mu.Lock()
 	for _, g := range w.generations {
 		g.timers.letGo()
+	}
+	for _, c := range w.children {
+		c.tell(errGone)
 	}
 	w.mu.Unlock()
 	for _, p := range w.Processes() {
@@ -209,6 +237,11 @@ func (w *World) awaitEnd(s *steps, limit <-chan time.Time) bool {
 			case <-p.ended:
 			default:
 				ended = p.ended
+			}
+		}
+		for _, c := range w.Children() {
+			if c.Alive() {
+				ended = c.gone
 			}
 		}
 		if ended == nil && s.allDone() {

@@ -218,8 +218,8 @@ func (p *Process) leave(sig os.Signal, atOnce bool) {
 	p.signals.end()
 	present := p.present.Load()
 	present.locked.end()
-	present.end()
 	p.atEnd(atOnce)
+	present.end()
 	if p.kind != reexec.Trial {
 		p.record.Add(timeline.End, p.How())
 	}

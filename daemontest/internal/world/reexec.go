@@ -102,6 +102,7 @@ func (s starter) Version(string) string { return s.program.version() }
 type self struct {
 	g       *Generation
 	program *Program
+	atExec  func()
 }
 
 // Report tells the process that waits in Launch or Try.
@@ -140,6 +141,7 @@ func (s self) Exec(program reexec.Program) error {
 	p.mu.Unlock()
 	p.signals.exec()
 	p.record.Add(timeline.Exec, "")
+	s.atExec()
 	s.g.end()
 	_ = s.g.freeze()
 	return nil // there is nobody left to tell

@@ -32,6 +32,10 @@ const (
 	laneStep    = laneWidth - 1
 )
 
+// childBlocks are the blocks whose lanes children share, in the middle of the
+// seed's order: processes take blocks from one end, and steps from the other.
+const childBlocks = 17
+
 // worldTime is the time of a world: that of the bubble, in quanta and lanes.
 // It is safe for concurrent use.
 type worldTime struct {
@@ -47,7 +51,7 @@ type worldTime struct {
 // newTime returns the time of a world with so many processes and steps. Daemons
 // see whole quanta, which are microseconds, or several where that is too short.
 func newTime(seed uint64, actors int) *worldTime {
-	quantum := (time.Duration(actors*laneWidth)/time.Microsecond + 1) * time.Microsecond
+	quantum := (time.Duration((actors+childBlocks)*laneWidth)/time.Microsecond + 1) * time.Microsecond
 	return &worldTime{
 		quantum: quantum,
 		start:   time.Now(),
@@ -78,8 +82,13 @@ func (t *worldTime) now() time.Duration {
 
 // until is how long it is until a lane comes, d from now; never no time at all.
 func (t *worldTime) until(block, sub int, d time.Duration) time.Duration {
+	return t.untilPlace(lane(block, sub), d)
+}
+
+// untilPlace is until for a place within the quantum.
+func (t *worldTime) untilPlace(place, d time.Duration) time.Duration {
 	now := t.exact()
-	at := (now.Truncate(t.quantum) + d).Truncate(t.quantum) + lane(block, sub)
+	at := (now.Truncate(t.quantum) + d).Truncate(t.quantum) + place
 	if at <= now {
 		at += t.quantum
 	}

@@ -49,6 +49,10 @@ type Config struct {
 	// Env are the variables of the daemons' environment.
 	Env map[string]string
 
+	// Child, where set, returns what the n-th child of a task does, counted from
+	// 1 over all processes. It is called when that is forked.
+	Child func(w *World, task string, n int) ChildPlan
+
 	// Supervised lets daemons find a supervisor.
 	Supervised bool
 
@@ -89,6 +93,10 @@ type World struct {
 	mu          sync.Mutex // held for instants only
 	processes   []*Process
 	generations []*Generation
+	children    []*Child
+	forks       map[string]int   // by task
+	byPID       map[int]*Process // children apart
+	lastPID     int
 	notes       []string
 	refused     map[string]bool // addresses of real sockets
 }
@@ -104,6 +112,8 @@ func newWorld(c Config, base string) *World {
 		Timeline: timeline.New(t.now),
 		Machine:  m,
 		Mail:     &MailServer{},
+		byPID:    map[int]*Process{},
+		lastPID:  FirstPID - 1,
 	}
 	w.Timeline.Plain = m.Files.Plain
 	w.Locks = newLockStore(m.Files, newClock(t, &m.Wall, nil), w)
@@ -131,10 +141,13 @@ func (w *World) startOf(pid int) (string, error) {
 func (w *World) process(pid int) *Process {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if n := pid - FirstPID; n >= 0 && n < len(w.processes) {
-		return w.processes[n]
-	}
-	return nil
+	return w.byPID[pid]
+}
+
+// nextPID returns a number that no process has had; the mutex is held.
+func (w *World) nextPID() int {
+	w.lastPID++
+	return w.lastPID
 }
 
 // Now returns the time since the scenario's start; that of its end when it is
