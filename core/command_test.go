@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -149,6 +150,41 @@ func TestSendStopWaitsForTheEnd(t *testing.T) {
 			daemontest.NoFile(pidPath),
 		},
 	})
+}
+
+// -s stop completes an end for which the daemon had no time: PID file, log and lock.
+// A daemon that has started meanwhile is left alone, and the next start tells of an
+// end that nobody has completed.
+func TestAnUncleanEndIsCompleted(t *testing.T) {
+	const stop = "-s stop -p poller.pid"
+	kill := daemontest.Signal(syscall.SIGKILL)
+	for name, c := range map[string]struct {
+		steps daemontest.Steps
+		want  daemontest.Want
+	}{
+		"by -s stop": {
+			daemontest.Steps{at(2, daemontest.Command(stop)), at(3, kill)},
+			daemontest.Want{
+				daemontest.ExitOf(stop, 0), daemontest.NoFile(pidPath),
+				daemontest.Stdout("poller: PID 100 has stopped; it had no time to clean up, so its PID file has been removed\n"),
+				daemontest.Logs("Shutdown Complete: it had no time to clean up. -s stop has removed its PID file /world/poller.pid"),
+			},
+		},
+		"by the next start": {
+			daemontest.Steps{at(3, kill), at(4, daemontest.Command("-v -p poller.pid")), at(6, daemontest.Command(stop))},
+			daemontest.Want{
+				daemontest.ExitOf("-v -p poller.pid", 0), daemontest.NoFile(pidPath),
+				daemontest.Logs("Warning: PID 100, whose PID file was still there, ended without cleaning up"),
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, equipped(), daemontest.Scenario{
+				Args: "-p poller.pid", Execute: daemontest.Takes(600*time.Millisecond).Except(3, 6*time.Second),
+				Steps: c.steps, Want: append(c.want, daemontest.Killed()),
+			})
+		})
+	}
 }
 
 // -s restart tells that the daemon has restarted, under the same PID.

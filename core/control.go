@@ -10,6 +10,7 @@ import (
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/forker/pidfile"
+	"github.com/evertick/evertick/lock"
 )
 
 // sendSignal is -s: it speaks to the running daemon.
@@ -77,8 +78,59 @@ func (d *Daemon) sendStop(ctx context.Context, p pidfile.Process) int {
 	if err := p.Wait(ctx); err != nil {
 		return d.refuse(fmt.Sprintf("-s stop: PID %d was asked to stop and is still running after %s; ask again to force it", p.PID(), d.patience()))
 	}
-	fmt.Fprintf(d.host.Stdout, "%s: PID %d has stopped\n", d.name, p.PID())
+	text := fmt.Sprintf("PID %d has stopped", p.PID())
+	if note := d.completeEnd(p.PID()); note != "" {
+		text += "; " + note
+	}
+	fmt.Fprintf(d.host.Stdout, "%s: %s\n", d.name, text)
 	return 0
+}
+
+// completeEnd does what a daemon that has just ended has not come to do: a signal
+// in the instant between two programs of a restart ends the process at once, and
+// so do a crash and SIGKILL. It returns what it has done; empty after a clean end.
+func (d *Daemon) completeEnd(pid int) string {
+	path := d.Path(d.cmd.pidFile)
+	removed, err := d.host.PIDFiles.Discard(path, pid)
+	switch {
+	case err != nil:
+		return "its PID file is still there: " + err.Error()
+	case !removed:
+		return ""
+	}
+	const how = "it had no time to clean up"
+	if d.set.logName != nil {
+		d.log.Open()
+		d.log.PrintAs(pid, "Shutdown Complete: "+how+". -s stop has removed its PID file "+path)
+		d.log.Close()
+	}
+	if err := d.freeDeadLock(pid); err != nil {
+		return how + ", so its PID file has been removed; the lock file still names it: " + err.Error()
+	}
+	return how + ", so its PID file has been removed"
+}
+
+// freeDeadLock takes a dead process's name out of a lock that has died with it. One
+// that lives on for a time frees itself.
+func (d *Daemon) freeDeadLock(pid int) error {
+	looker, ok := d.set.lock.(lock.Looker)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := clockwork.WithTimeout(context.Background(), d.host.Clock, releaseTimeout)
+	defer cancel()
+	var held *lock.HeldError
+	if !errors.As(looker.Look(ctx), &held) || held.TTL > 0 || held.Holder.PID != pid || held.Holder.Host != d.host.Name {
+		return nil
+	}
+	lease, err := d.set.lock.Acquire(ctx, d.owner())
+	if errors.Is(err, lock.ErrHeld) { // by one that has started meanwhile
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return lease.Release(ctx)
 }
 
 // The first word of a reply to -s.

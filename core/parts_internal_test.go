@@ -261,6 +261,10 @@ func (s *pidStore) Restore() (bool, error) { return s.restored, s.err }
 
 func (s *pidStore) Handoff() (string, *os.File, error) { return "fd:7", nil, nil }
 
+func (s *pidStore) Former() int { return 0 }
+
+func (s *pidStore) Discard(string, int) (bool, error) { return false, nil }
+
 func (s *pidStore) Remove() error {
 	s.calls = append(s.calls, "remove")
 	return nil

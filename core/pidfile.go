@@ -28,6 +28,15 @@ func (p *pidFile) lock(handoff *string) (err error) {
 	return err
 }
 
+// former returns the number of the dead process whose file was taken over; 0
+// where there was none.
+func (p *pidFile) former() int {
+	if p.file == nil {
+		return 0
+	}
+	return p.file.Former()
+}
+
 func (p *pidFile) locked() bool { return p.file != nil }
 
 // restore writes the file again if somebody deleted it, and returns what is to

@@ -117,8 +117,12 @@ func (m *machine) onTrialPassedBusy(e event) state {
 
 func (m *machine) onTrialRefused(e event) state {
 	m.trial.returned()
-	text := fmt.Sprintf("Restart Refused: the binary %s would not start. The running one goes on.\n%v",
-		m.d.host.Process.Executable, e.err)
+	what := "would not start"
+	if errors.Is(e.err, reexec.ErrNoResources) {
+		what = "could not be tried"
+	}
+	text := fmt.Sprintf("Restart Refused: the binary %s %s. The running one goes on.\n%v",
+		m.d.host.Process.Executable, what, e.err)
 	m.d.alert(subjectAlert, text)
 	m.d.reply("restart", replyRefused, text)
 	if m.notified == "RELOADING=1" {

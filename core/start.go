@@ -87,6 +87,9 @@ func (m *machine) open() error {
 		return err
 	}
 	m.d.log.Open()
+	if former := m.pid.former(); former != 0 && !m.resumed {
+		m.d.Logf("Warning: PID %d, whose PID file was still there, ended without cleaning up: it was killed, it crashed, or the machine went down", former)
+	}
 	m.renewLease()
 	return nil
 }

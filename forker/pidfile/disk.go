@@ -68,6 +68,18 @@ func (d DiskFiles) Inherit(path, handoff string) (File, error) {
 	return f, nil
 }
 
+// Discard removes the file that process pid has left at its end, and reports
+// whether it was there. A file that is locked, or holds another number, is left
+// alone: a daemon that has started since then has it.
+func (DiskFiles) Discard(path string, pid int) (bool, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return false, wrap("discard", path, err)
+	}
+	removed, err := discard(path, pid)
+	return removed, wrap("discard", path, err)
+}
+
 // Find returns the living process that has locked the PID file. The number in
 // it proves nothing: the process that wrote it may have died, and its number may
 // be another's by now. Only the flock does, which dies with its holder. A

@@ -24,8 +24,9 @@ import (
 //  3. The flock is kept until Remove or the end of the process. A program that
 //     takes this one's place keeps the descriptor and thus the flock.
 type lockedFile struct {
-	path string
-	pid  int // this process
+	path   string
+	pid    int // this process
+	former int // the dead process whose file it was; else 0
 
 	mu   sync.Mutex
 	file *os.File // nil after Remove
@@ -57,6 +58,9 @@ func (m Machine) inherit(path, handoff string) (*lockedFile, error) {
 	}
 	return &lockedFile{path: path, pid: m.PID, file: file}, nil
 }
+
+// Former returns the number of the dead process whose file has been taken over.
+func (l *lockedFile) Former() int { return l.former }
 
 // Restore writes the file again where somebody removed or changed it.
 func (l *lockedFile) Restore() (bool, error) {

@@ -29,7 +29,7 @@ func (m Machine) tryLock(path string) (*lockedFile, error) {
 		if errors.Is(err, fs.ErrExist) {
 			err = temporary{errChanging}
 		}
-		return m.newLockedFile(path, file, err)
+		return m.newLockedFile(path, file, 0, err)
 	}
 	if err != nil {
 		return nil, err
@@ -47,15 +47,39 @@ func (m Machine) tryLock(path string) (*lockedFile, error) {
 	if err := checkContent(old); err != nil {
 		return nil, err
 	}
+	former, _ := readPID(old)
 	file, err := install(path, m.PID, old)
-	return m.newLockedFile(path, file, err)
+	return m.newLockedFile(path, file, former, err)
 }
 
-func (m Machine) newLockedFile(path string, file *os.File, err error) (*lockedFile, error) {
+func (m Machine) newLockedFile(path string, file *os.File, former int, err error) (*lockedFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lockedFile{path: path, pid: m.PID, file: file}, nil
+	return &lockedFile{path: path, pid: m.PID, former: former, file: file}, nil
+}
+
+// discard removes a dead process's file while we hold its flock, as tryLock
+// replaces one.
+func discard(path string, pid int) (bool, error) {
+	old, err := openOwn(path, os.O_RDWR)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer old.Close()
+	switch err := flock(old, unix.LOCK_EX); {
+	case errors.Is(err, errLocked):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	if in, err := readPID(old); err != nil || in != pid || !isAt(old, path) {
+		return false, nil
+	}
+	return true, plain(os.Remove(path))
 }
 
 // lockedBy tells a living owner from a temporary lock.

@@ -25,6 +25,11 @@ type Files interface {
 	// on; handoff is what its File.Handoff returned.
 	Inherit(path, handoff string) (File, error)
 
+	// Discard removes the file that process pid has left at its end, and reports
+	// whether it was there. A file that is locked, or holds another number, is
+	// left alone.
+	Discard(path string, pid int) (bool, error)
+
 	// Find returns the living process that has locked the PID file. The number
 	// in the file proves nothing; only the lock does. A missing file, or a
 	// number without a living lock behind it, matches ErrNotRunning; an empty
@@ -47,6 +52,10 @@ type File interface {
 	// Remove deletes the file, if it is still ours, and gives up the lock. A
 	// second Remove does nothing.
 	Remove() error
+
+	// Former returns the number of the dead process whose file Lock has taken
+	// over; 0 where there was none.
+	Former() int
 }
 
 // Process is another process, which keeps its identity: a later process under

@@ -39,13 +39,13 @@ func startChild(p Program, kind Kind, attr *syscall.SysProcAttr) (*child, error)
 func startChildAs(change func(*exec.Cmd, *startInfo), p Program, kind Kind, attr *syscall.SysProcAttr) (*child, error) {
 	report, reportWrite, err := pipe.New()
 	if err != nil {
-		return nil, err
+		return nil, lacks(err)
 	}
 	defer reportWrite.Close()
 	stderr, stderrWrite, err := pipe.New()
 	if err != nil {
 		report.File.Close()
-		return nil, err
+		return nil, lacks(err)
 	}
 	defer stderrWrite.Close()
 
@@ -86,12 +86,36 @@ func (c *child) start(change func(*exec.Cmd, *startInfo), p Program, kind Kind, 
 	return explain(p.Path, c.cmd.Start())
 }
 
+// lacks says what is short, and what to do, where err is for want of it; else it
+// returns err.
+func lacks(err error) error {
+	var what string
+	switch {
+	case errors.Is(err, syscall.EMFILE):
+		var limit unix.Rlimit
+		_ = unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
+		what = fmt.Sprintf("this process has all of its %d descriptors open: it leaks them, or its limit is too low (ulimit -n, LimitNOFILE=)", limit.Cur)
+	case errors.Is(err, syscall.ENFILE):
+		what = "this machine has no descriptor left (sysctl fs.file-max)"
+	case errors.Is(err, syscall.EAGAIN):
+		what = "this user may start no more processes (ulimit -u, TasksMax=)"
+	case errors.Is(err, syscall.ENOMEM):
+		what = "this machine has no memory left for another process"
+	default:
+		return err
+	}
+	return fmt.Errorf("%w: %s: %w", ErrNoResources, what, err)
+}
+
 // explain says plainly why a program could not be started.
 func explain(path string, err error) error {
+	err = lacks(err)
 	var inner *fs.PathError
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, ErrNoResources):
+		return err
 	case errors.Is(err, fs.ErrNotExist):
 		if _, statErr := os.Stat(path); statErr == nil {
 			return fmt.Errorf("its interpreter or loader is missing: %w", syscall.ENOENT)

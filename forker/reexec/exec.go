@@ -24,6 +24,7 @@ import (
 // that asked to die with their parent (Pdeathsig) die, because the thread that
 // started them does.
 func (o *OS) Exec(p Program) error {
+	defer o.self.spare.lend()()
 	return wrap("exec "+p.Path, execute(p))
 }
 

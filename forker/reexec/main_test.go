@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 		"under-init": underInit, "orphans": orphans,
 
 		// For Exec.
-		"chain": chain, "relay": relay, "stranded": stranded, "forgetful": forgetful, "upgrade": upgrade, "breeder": breeder,
+		"chain": chain, "relay": relay, "stranded": stranded, "forgetful": forgetful, "upgrade": upgrade, "exhausted": exhausted, "breeder": breeder,
 	})
 }
 

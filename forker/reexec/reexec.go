@@ -84,6 +84,10 @@ type Program struct {
 	Version string
 }
 
+// ErrNoResources says that this machine, or the limits of this process, have no room
+// for another process or its descriptors: nothing is known of the program.
+var ErrNoResources = errors.New("no room for a trial")
+
 // ErrChanged says that another program is at the path than the one that was tried.
 var ErrChanged = errors.New("the file has changed since it was tried")
 

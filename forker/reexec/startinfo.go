@@ -178,7 +178,7 @@ func (s *startInfo) putState(state []byte) (*os.File, error) {
 	}
 	f, err := anonymousFile()
 	if err != nil {
-		return nil, fmt.Errorf("hand over %d bytes of state: %w", len(state), err)
+		return nil, fmt.Errorf("hand over %d bytes of state: %w", len(state), lacks(err))
 	}
 	if _, err := f.Write(state); err != nil {
 		f.Close()

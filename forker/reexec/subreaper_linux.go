@@ -47,7 +47,7 @@ func startTrial(p Program) (*child, error) {
 	}
 	end, endWrite, err := pipe.New()
 	if err != nil {
-		return nil, err
+		return nil, lacks(err)
 	}
 	defer endWrite.Close()
 	c, err := startChildAs(func(cmd *exec.Cmd, info *startInfo) {

@@ -28,6 +28,7 @@ var (
 type self struct {
 	info     Info
 	reporter reporter
+	spare    spare
 }
 
 // System returns the operating system that this process runs on. Its first call

@@ -27,6 +27,7 @@ func (o *OS) Try(ctx context.Context, p Program) error {
 		// On Linux the child is killed when the thread that started it ends.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
+		defer o.self.spare.lend()()
 		result <- wrap("try "+p.Path, try(ctx, o.clock, p))
 	}()
 	return <-result

@@ -30,13 +30,16 @@ func (o *OS) Ignored() []syscall.Signal {
 func (o *OS) SubscribeEarly(ignored []syscall.Signal) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, sig := range ignored {
+	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} { // they are not ignored, and end the process until then
 		o.setEarly(sig, subscribe(sig))
+	}
+	for _, sig := range ignored {
+		if o.early[sig] == nil {
+			o.setEarly(sig, subscribe(sig))
+		}
 		o.mute(sig)
 	}
-	for _, sig := range []os.Signal{
-		syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2,
-	} {
+	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2} {
 		if o.early[sig] != nil {
 			continue
 		}

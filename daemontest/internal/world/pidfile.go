@@ -65,6 +65,13 @@ func (p pidFiles) lock(path string, lock func(path string) (pidfile.File, error)
 	return f, nil
 }
 
+func (p pidFiles) Discard(path string, pid int) (bool, error) {
+	if !p.g.awake() {
+		return false, errGone
+	}
+	return p.disk.Discard(p.g.path(path), pid)
+}
+
 func (p pidFiles) Find(path string) (pidfile.Process, error) { return p.disk.Find(p.g.path(path)) }
 
 // pidFile is a PID file that the generation's process has locked.

@@ -95,6 +95,7 @@ func Run(t *testing.T, s Subject) {
 		{"a dead process's file is taken over", deadIsTakenOver},
 		{"a stale or empty file is taken over", staleIsTakenOver},
 		{"a file that is no PID file is refused and kept", foreignIsKept},
+		{"what a dead process has left can be discarded", deadIsDiscarded},
 		{"Restore repairs a removed file", restoreRepairs},
 		{"Restore leaves a replaced file alone", restoreLeavesReplaced},
 		{"Check touches nothing", checkTouchesNothing},
@@ -175,7 +176,31 @@ func deadIsTakenOver(t *testing.T, m Machine) {
 	require.Equal(t, fmt.Sprintf("%d\n", other.PID()), content(t, m))
 	file := lock(t, m)
 	require.Equal(t, fmt.Sprintf("%d\n", m.PID), content(t, m))
+	require.Equal(t, other.PID(), file.Former())
 	require.NoError(t, file.Remove())
+	file = lock(t, m)
+	require.Zero(t, file.Former(), "a clean end leaves nothing")
+	require.NoError(t, file.Remove())
+}
+
+func deadIsDiscarded(t *testing.T, m Machine) {
+	discard := func(pid int) bool {
+		removed, err := m.Files.Discard(path(m), pid)
+		require.NoError(t, err)
+		return removed
+	}
+	other := m.Start()
+	require.False(t, discard(other.PID()), "there is none")
+	require.NoError(t, other.Lock(path(m)))
+	require.False(t, discard(other.PID()), "its process lives")
+	other.Kill()
+	require.False(t, discard(other.PID()+1), "it is another's")
+	require.Equal(t, fmt.Sprintf("%d\n", other.PID()), content(t, m))
+	require.True(t, discard(other.PID()))
+	require.False(t, discard(other.PID()), "it is gone")
+	require.NoError(t, m.Disk.WriteFile(path(m), []byte("mine\n")))
+	require.False(t, discard(other.PID()), "it is no PID file")
+	require.Equal(t, "mine\n", content(t, m))
 }
 
 func foreignIsKept(t *testing.T, m Machine) {
