@@ -41,6 +41,7 @@ type group struct {
 	witness *witness
 	losses  []loss
 	report  *report
+	env     []string // of the processes
 }
 
 // member is a contender, and the proxy by which it reaches the server.
@@ -105,10 +106,25 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-func newGroup(t *testing.T, r *report, n uint64) *group {
+// Contenders that work on beyond their deadline are found, as soon as the fault meets
+// the holder.
+func TestChaosFindsAMistake(t *testing.T) {
+	t.Parallel()
+	g := newGroup(t, &report{faults: map[string]int{}}, 0, mistakeEnv+"=deadline")
+	for n := 1; ; n++ {
+		g.stop(g.working(0))
+		g.working(boot())
+		if wrong, _ := g.witness.judge(g.losses); len(wrong) > 0 {
+			return
+		}
+		require.LessOrEqual(t, n, 10, "the mistake was not found")
+	}
+}
+
+func newGroup(t *testing.T, r *report, n uint64, env ...string) *group {
 	g := &group{
 		t: t, rnd: rand.New(rand.NewPCG(*chaosSeed, n)), server: memcachetest.Start(t, "-m", "2"),
-		witness: newWitness(t), report: r,
+		witness: newWitness(t), report: r, env: env,
 	}
 	for range contenders {
 		g.start()
@@ -119,7 +135,7 @@ func newGroup(t *testing.T, r *report, n uint64) *group {
 func (g *group) start() {
 	proxy := memcachetest.NewProxy(g.t, g.server.Address())
 	l := memcachedlock.New([]string{proxy.Address()}, chaosKey, memcachedlock.Options{TTL: chaosTTL})
-	p := startProcess(g.t, "contend", "LOCK="+l.String(), "WITNESS="+g.witness.path)
+	p := startProcess(g.t, "contend", append(g.env, "LOCK="+l.String(), "WITNESS="+g.witness.path)...)
 	g.crowd = append(g.crowd, member{p, proxy})
 }
 

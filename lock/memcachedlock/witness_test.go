@@ -83,7 +83,10 @@ func (w *witness) note(token uint64, pid int, at time.Duration) {
 	w.last = *s
 }
 
-// judge returns what must never happen, and the overlaps that the losses explain.
+// judge returns what must never happen, and the overlaps that the losses explain. It
+// needs no search for an order that would explain the history, as a checker of
+// linearizability does: the tokens are that order, and what is left to be shown is
+// that the spans stand in it, one after the other.
 func (w *witness) judge(losses []loss) (wrong []string, explained []time.Duration) {
 	wrong = slices.Clone(w.wrong)
 	var all []span
