@@ -299,7 +299,8 @@ func WithLock(l lock.Locker) Option {
 // A lock that is a lock.Waiter, as all of Evertick's are, tells when it is free: a
 // standby executes within 100 ms of a clean stop, and its Setup. Every other lock
 // is asked for four times a second. Where the holder is killed, a lock with a TTL
-// is free when its lease has ended.
+// is free when its lease has ended. Where what keeps the lock does not answer
+// (lock.ErrUnreachable), a standby waits for that, too, from its start on.
 func Standby() Option {
 	return func(s *declaration) error {
 		s.standby = true

@@ -59,6 +59,9 @@ func (m *machine) waitOutage(err error) state {
 		m.d.Logf("Warning: standing by, because the lock cannot be asked for: %v", err)
 	}
 	s.outage = true
+	if m.d.set.standby && m.inherited == nil && !m.resumed {
+		m.tellStandby()
+	}
 	return m.standBy()
 }
 
@@ -179,9 +182,10 @@ func (d *Daemon) standbyPause(n int) time.Duration {
 }
 
 // standsByInOutage reports whether a lock that cannot be asked for is waited for:
-// by whatever stands by already, and by a program that follows another one.
-func (m *machine) standsByInOutage() bool {
-	if m.inherited != nil || m.resumed {
+// by whatever stands by already, by a program that follows another one, and by a
+// standby where nobody answers.
+func (m *machine) standsByInOutage(err error) bool {
+	if m.inherited != nil || m.resumed || m.d.set.standby && errors.Is(err, lock.ErrUnreachable) {
 		return true
 	}
 	return m.state == stateStandby && (m.d.set.standby || m.d.host.Clock.Boot() < m.standby.until)

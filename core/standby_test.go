@@ -96,6 +96,77 @@ func TestAStandbyIsReadyToASupervisor(t *testing.T) {
 	})
 }
 
+// A standby waits for a lock that nobody answers for, from its start on: it is told
+// as standing by, and can be dumped, restarted and stopped. Without Standby that is
+// an error.
+func TestAStandbyWaitsForALockOutOfReach(t *testing.T) {
+	const unreachable = "Warning: standing by, because the lock cannot be asked for: lock: take memory:poller: boom"
+	out := daemontest.At(0, daemontest.LockOutage(errBoom))
+	play(t, leased(core.Standby()), daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Instantly(),
+		Steps:   daemontest.Steps{out, at(3, hup), at(4, usr1), at(20, daemontest.LockOutage(nil)), stopAt(22.5)},
+		Want: daemontest.Want{
+			daemontest.ExitOf("-d", 0), daemontest.Stdout("poller: running as PID 101\nstanding by: lock: take memory:poller: boom"),
+			daemontest.Logs("Lock:              waited for: lock: take memory:poller: boom"), daemontest.Restarts(1),
+			noStartBetween(-1, 20), startsBetween(20, 20.4), daemontest.Exit(0), daemontest.LockReleased(),
+		},
+	})
+	play(t, leased(core.Standby()), daemontest.Scenario{
+		Supervised: true,
+		Steps:      daemontest.Steps{out, stopAt(2)},
+		Want: daemontest.Want{
+			daemontest.Notifies("READY=1\nSTATUS=Standing by: lock: take memory:poller: boom", "STOPPING=1"),
+			daemontest.LogsTimes(unreachable, 1), daemontest.NeverReady(), endsAt(2), daemontest.Exit(0),
+		},
+	})
+	play(t, leased(), daemontest.Scenario{
+		Steps: daemontest.Steps{out},
+		Want:  daemontest.Want{daemontest.Exit(1), endsAt(0), daemontest.Stderr("poller: lock: take memory:poller: boom")},
+	})
+}
+
+// refuses is a lock that can be checked for, or taken, with that error.
+type refuses struct {
+	lock.Locker
+	check, take error
+}
+
+func (refuses) InMemory() {}
+
+func (l refuses) Check() error { return l.check }
+
+func (l refuses) Acquire(context.Context, lock.Owner) (lock.Lease, error) { return nil, l.take }
+
+// What does not end by itself, such as a wrong password, ends a standby's start; and
+// what a check says of a lock out of reach ends that of others.
+func TestWhatAStandbyDoesNotWaitFor(t *testing.T) {
+	out := lock.Unreachable(errBoom)
+	for name, c := range map[string]struct {
+		lock    refuses
+		standby bool
+		waits   bool
+	}{
+		"a standby's lock is refused":              {refuses{take: errBoom}, true, false},
+		"a standby's lock is declared wrongly":     {refuses{check: errBoom, take: out}, true, false},
+		"a standby's lock is out of reach":         {refuses{check: out, take: out}, true, true},
+		"a lock is out of reach, and no standby's": {refuses{check: out, take: out}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.lock.Locker = held("x").Lock("x", 0)
+			options := []core.Option{core.WithLock(c.lock)}
+			if c.standby {
+				options = append(options, core.Standby())
+			}
+			s := daemontest.Scenario{Want: daemontest.Want{daemontest.Exit(1), daemontest.NeverReady(), endsAt(0), daemontest.Stderr("boom")}}
+			if c.waits {
+				s = daemontest.Scenario{Steps: daemontest.Steps{stopAt(5)}, Want: daemontest.Want{daemontest.Exit(0), daemontest.NeverReady(), endsAt(5)}}
+			}
+			play(t, equipped(options...), s)
+		})
+	}
+}
+
 // deaf is a lock whose Wait has a mind of its own.
 type deaf struct {
 	lock.Locker

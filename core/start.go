@@ -52,7 +52,7 @@ func (m *machine) onLeased(e event) state {
 		m.d.Logf("%s", line)
 		m.d.reportStart(reexec.Report{Message: m.d.log.Format(line)})
 		return m.exit(0)
-	case e.err != nil && m.standsByInOutage():
+	case e.err != nil && m.standsByInOutage(e.err):
 		return m.waitOutage(e.err)
 	case e.err != nil:
 		return m.refuseStart(e.err.Error())

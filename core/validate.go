@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"github.com/evertick/evertick/lock"
 )
 
 // checkEnvironment gathers every environment error, so that people need not fix
@@ -23,7 +25,10 @@ func (d *Daemon) checkEnvironment(ctx context.Context) error {
 		}
 	}
 	if d.set.lock != nil {
-		errs = append(errs, d.set.lock.Check())
+		err := d.set.lock.Check()
+		if !d.set.standby || !errors.Is(err, lock.ErrUnreachable) { // for which a standby waits
+			errs = append(errs, err)
+		}
 	}
 	if d.set.alerts != nil {
 		errs = append(errs, d.set.alerts.Check())

@@ -40,11 +40,12 @@ type Owner struct {
 type Locker interface {
 	// Check returns an error when the lock cannot be used from here, as far as
 	// that shows without touching anything. A held lock is no error.
+	// errors.Is(err, ErrUnreachable) matches where that may end by itself.
 	Check() error
 
 	// Acquire takes the lock in one atomic step and never waits for its
 	// holder: a held lock is a *HeldError, which errors.Is(err, ErrHeld)
-	// matches.
+	// matches. errors.Is(err, ErrUnreachable) matches where nobody answered.
 	Acquire(ctx context.Context, who Owner) (Lease, error)
 
 	// Inherit takes over the lease that this process's previous program handed
@@ -135,7 +136,25 @@ var (
 	// ErrLost says that a lease is no longer its holder's: it was released, has
 	// expired, or was taken away.
 	ErrLost = errors.New("lease is lost")
+
+	// ErrUnreachable says that what keeps the lock does not answer, such as a
+	// server that is down: a standby waits for it.
+	ErrUnreachable = errors.New("lock is out of reach")
 )
+
+// Unreachable returns err as an error that errors.Is(err, ErrUnreachable) matches,
+// with the same text; nil for nil.
+func Unreachable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return unreachable{err}
+}
+
+type unreachable struct{ error }
+
+func (u unreachable) Unwrap() error      { return u.error }
+func (unreachable) Is(target error) bool { return target == ErrUnreachable }
 
 // HeldError says who holds the lock. errors.Is(err, ErrHeld) matches it.
 type HeldError struct {

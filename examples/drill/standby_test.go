@@ -59,6 +59,29 @@ func TestAStandbyTakesOver(t *testing.T) {
 	}
 }
 
+// A standby that finds nobody at its lock's address waits for the server; any other
+// daemon ends, and names it.
+func TestAStandbyWaitsForItsServer(t *testing.T) {
+	t.Parallel()
+	s := plainSite(t)
+	server := memcachetest.Start(t)
+	server.Kill()
+	url := "memcached://" + server.Address() + "/drill?ttl=3s"
+	got := s.run("--lock", url)
+	require.Equal(t, 1, got.code)
+	require.Contains(t, got.err, server.Address()+": connect: connection refused: is memcached running there?")
+
+	p := s.start(s.args("--standby", "--lock", url)...)
+	s.eventually("the standby to say that it waits", func() bool {
+		return strings.Contains(s.read(p.out), "Warning: standing by, because the lock cannot be asked for: lock: take "+url)
+	})
+	server.Restart()
+	s.beats(2)
+	s.signal(p.pid, syscall.SIGTERM)
+	require.Zero(t, p.exit())
+	s.requireOneAtATime()
+}
+
 // A standby ends at once when it is told to, and leaves the holder alone.
 func TestAStandbyCanBeStopped(t *testing.T) {
 	t.Parallel()

@@ -35,13 +35,16 @@ func (l *Lock) explain(ctx context.Context, err error) error {
 	case errors.Is(err, lock.ErrLost):
 		return err
 	case ctx.Err() != nil:
-		return fmt.Errorf("no server has answered in time: %w", context.Cause(ctx))
+		return lock.Unreachable(fmt.Errorf("no server has answered in time: %w", context.Cause(ctx)))
 	case errors.Is(err, rpctypes.ErrAuthFailed):
 		return errors.New("the server refuses the user and the password: see Login")
 	case errors.Is(err, rpctypes.ErrUserEmpty):
 		return errors.New("the server wants a user and a password: see Login")
 	case errors.Is(err, rpctypes.ErrPermissionDenied):
 		return fmt.Errorf("the user has no permission for the key %q: grant it to read and write", l.key)
+	}
+	if status.Code(err) == codes.Unavailable {
+		return lock.Unreachable(oneLine(err))
 	}
 	return oneLine(err)
 }

@@ -32,6 +32,10 @@ func TestMain(m *testing.M) {
 	case os.Getenv(contenderEnv) != "":
 		os.Exit(contend(os.Getenv(contenderEnv)))
 	}
+	// Most tests wait most of the time.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	shared.stop()
 	os.Exit(code)

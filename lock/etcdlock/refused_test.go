@@ -170,6 +170,7 @@ func TestNoServer(t *testing.T) {
 				t.Log(err)
 				require.Error(t, err)
 				open(t, err)
+				require.ErrorIs(t, err, lock.ErrUnreachable, "gRPC does not tell what answers there")
 				assert.Contains(t, err.Error(), c.addr)
 				assert.NotContains(t, err.Error(), "\n")
 				assert.True(t, containsAny(err.Error(), c.says), "%v does not say any of %q", err, c.says)

@@ -80,6 +80,8 @@ func TestLogin(t *testing.T) {
 	h, ttl := []string{server.addr()}, etcdlock.TTL(2*time.Second)
 	oneLife(t, etcdlock.New(h, "x", etcdlock.Login("daemon", "secret of daemon")))
 	refuses(t, etcdlock.New(h, "x", ttl, etcdlock.Login("daemon", "secret, but a wrong one")), "refuses the user and the password")
+	_, err = etcdlock.New(h, "x", ttl, etcdlock.Login("daemon", "secret, but a wrong one")).Acquire(ctx, ann)
+	require.NotErrorIs(t, err, lock.ErrUnreachable, "a standby is not to wait for the password to become right")
 	refuses(t, etcdlock.New(h, "x", ttl, etcdlock.Login("nobody", "secret of daemon")), "refuses the user and the password")
 	refuses(t, etcdlock.New(h, "x", ttl), "wants a user and a password")
 	refuses(t, etcdlock.New(h, "x", ttl, etcdlock.Login("guest", "secret of guest")), `no permission for the key "x"`)

@@ -152,6 +152,7 @@ func TestBadServers(t *testing.T) {
 				require.Error(t, err)
 				require.NotErrorIs(t, err, lock.ErrHeld)
 				require.NotErrorIs(t, err, lock.ErrLost)
+				assert.Equal(t, name != "220 mail", errors.Is(err, lock.ErrUnreachable), "%v", err)
 				assert.Contains(t, err.Error(), address)
 				assert.Contains(t, err.Error(), name)
 				assert.NotContains(t, err.Error(), "\n")

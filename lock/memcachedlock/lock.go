@@ -180,6 +180,10 @@ func (l *Lock) failed(what string, err error) error {
 	if err == nil {
 		return nil
 	}
+	var network net.Error
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) {
+		err = lock.Unreachable(err)
+	}
 	return fmt.Errorf("lock: %s %s: %w", what, l, flat{err})
 }
 

@@ -179,7 +179,7 @@ func (l processLock) reach(ctx context.Context, doing string) error {
 		return l.g.freeze()
 	}
 	if outage := l.store.outageNow(); outage != nil {
-		return fmt.Errorf("lock: %s %s: %w", doing, l, outage)
+		return lock.Unreachable(fmt.Errorf("lock: %s %s: %w", doing, l, outage))
 	}
 	if l.path != "" {
 		if err := l.store.files.refusal(l.path); err != nil {
