@@ -58,6 +58,8 @@ type declaration struct {
 	logName logfile.Name
 	logJSON bool
 
+	logCleaner logfile.Cleaner
+
 	alerts     mail.Sender
 	recipients []string
 

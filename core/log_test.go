@@ -13,6 +13,7 @@ import (
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/daemontest"
 	"github.com/evertick/evertick/logfile"
+	"github.com/evertick/evertick/logfile/retain"
 	"github.com/evertick/evertick/logfile/slogger"
 )
 
@@ -216,6 +217,35 @@ func TestARotationThatFailsLosesNoLine(t *testing.T) {
 			beatsIn(dir+"2026-11-23.log", 1, 2, 3, 4, 5), beatsIn(dir+"2026-11-24.log", 6, 7), daemontest.Exit(0),
 			daemontest.FileContains(dir+"2026-11-23.log", "2026-11-24.log cannot be opened, the log stays with the file before it until it can"),
 		},
+	})
+}
+
+// A daily log creates its folder, keeps as many files as it is told, and touches
+// nothing of others.
+func TestADailyLogIsCleanedUp(t *testing.T) {
+	const dir = "/var/log/nightly/"
+	play(t, func(extra ...core.Option) *core.Daemon {
+		return equipped(core.WithLog(logfile.Daily(dir)), core.CleanLog(retain.New(retain.Rules{Files: 2})), core.Every(time.Hour))(extra...)
+	}, daemontest.Scenario{
+		Start:   time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
+		Execute: daemontest.Does(beat),
+		Steps: daemontest.Steps{
+			at(3600, daemontest.WriteFile(dir+"2026-11-01.log", "not of this daemon\n")), stopAt(4 * 24 * 3600),
+		},
+		Want: daemontest.Want{
+			daemontest.FileContains(dir+"2026-11-01.log", "not of this daemon"),
+			daemontest.NoFile(dir + "2026-11-23.log"), daemontest.NoFile(dir + "2026-11-25.log"),
+			daemontest.FileContains(dir+"2026-11-26.log", "Log Cleaned: deleted 2026-11-24.log (more than 2 files)"),
+			daemontest.FileContains(dir+"2026-11-27.log", "Log Cleaned: deleted 2026-11-25.log (more than 2 files)"),
+			daemontest.Exit(0),
+		},
+	})
+}
+
+// Rules that mean nothing are refused at the start.
+func TestRulesOfTheLogAreChecked(t *testing.T) {
+	play(t, equipped(core.CleanLog(retain.New(retain.Rules{Files: -1}))), daemontest.Scenario{
+		Want: daemontest.Want{daemontest.Exit(1), daemontest.Stderr("retain: "), daemontest.NeverReady()},
 	})
 }
 

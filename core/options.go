@@ -318,6 +318,19 @@ func WithLog(name logfile.Name) Option {
 	}
 }
 
+// CleanLog lets c look after the files that the log leaves behind, beside the
+// loop: package logfile/retain deletes, compresses and limits them. It has no
+// effect without WithLog.
+func CleanLog(c logfile.Cleaner) Option {
+	return func(s *declaration) error {
+		s.logCleaner = c
+		if c == nil {
+			return nil
+		}
+		return c.Check()
+	}
+}
+
 // WithJSONLog writes each log line as a JSON object.
 func WithJSONLog() Option {
 	return func(s *declaration) error {

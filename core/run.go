@@ -160,7 +160,7 @@ func (d *Daemon) fold() {
 	}
 	d.alerts = newAlertQueue(d.host.Clock, d.set.alerts, d.Logf)
 	d.log.Configure(logfile.Settings{
-		Name: d.set.logName, JSON: d.set.logJSON,
+		Name: d.set.logName, JSON: d.set.logJSON, Cleaner: d.set.logCleaner,
 		Verbose: d.Verbose(), Silent: d.cmd.detach,
 	})
 }

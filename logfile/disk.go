@@ -1,8 +1,13 @@
 package logfile
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -22,6 +27,9 @@ const appendFlags = os.O_WRONLY | os.O_APPEND | os.O_CREATE
 
 func (disk) Append(path string) (File, error) {
 	f, err := safefile.Open(path, appendFlags, 0o644)
+	if errors.Is(err, fs.ErrNotExist) && daily(path) && os.Mkdir(filepath.Dir(path), 0o755) == nil {
+		f, err = safefile.Open(path, appendFlags, 0o644)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -33,12 +41,38 @@ func (disk) Append(path string) (File, error) {
 	return &diskFile{File: f, path: path, info: info}, nil
 }
 
-func (disk) Check(path string) error { return safefile.Check(path, appendFlags) }
+func (disk) Check(path string) error {
+	err := safefile.Check(path, appendFlags)
+	dir := filepath.Dir(path)
+	if errors.Is(err, fs.ErrNotExist) && daily(path) && unix.Access(filepath.Dir(dir), unix.W_OK|unix.X_OK) == nil {
+		if _, missing := os.Lstat(dir); errors.Is(missing, fs.ErrNotExist) {
+			return nil
+		}
+	}
+	return err
+}
+
+// daily reports whether path is one of Daily, whose folder is created.
+func daily(path string) bool {
+	day, isLog := strings.CutSuffix(filepath.Base(path), ".log")
+	_, err := time.Parse(time.DateOnly, day)
+	return isLog && err == nil
+}
 
 type diskFile struct {
 	*os.File
 	path string
 	info os.FileInfo // of the file when it was opened
+}
+
+func (f *diskFile) Path() string { return f.Name() }
+
+func (f *diskFile) Size() int64 {
+	info, err := f.Stat()
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 // Torn reads the last byte through a descriptor of its own, as this one is for

@@ -33,6 +33,8 @@
 // [Stdout], [Stderr] and [Null] are paths of standard streams, as containers use
 // them.
 //
+// A [Cleaner] deletes and compresses old files: package logfile/retain.
+//
 // # Full disks
 //
 // A file that cannot be opened or written is no error to the caller. The lines

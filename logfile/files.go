@@ -6,7 +6,7 @@ import "io"
 // concurrent use.
 type Files interface {
 	// Append opens path for appending. It creates the file if need be, with
-	// mode 0644 or tighter, but no folder.
+	// mode 0644 or tighter, but no folder other than the one of a Daily file.
 	Append(path string) (File, error)
 
 	// Check returns the error that Append would return, as far as can be told
@@ -19,6 +19,12 @@ type File interface {
 	// Write appends in one piece; what several files append to one path does
 	// not mix.
 	io.WriteCloser
+
+	// Path returns the path by which the disk knows the file.
+	Path() string
+
+	// Size returns how large the file is, in bytes; 0 where that cannot be told.
+	Size() int64
 
 	// Torn reports whether what is in the file ends within a line, as far as can
 	// be told: whoever wrote it was cut off.

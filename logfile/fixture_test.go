@@ -152,6 +152,14 @@ func (f *scriptedFile) Close() error {
 	return nil
 }
 
+func (f *scriptedFile) Path() string { return f.path }
+
+func (f *scriptedFile) Size() int64 {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	return int64(f.content.Len())
+}
+
 func (f *scriptedFile) Torn() bool {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()

@@ -56,6 +56,10 @@ type Settings struct {
 	// Verbose writes to standard output, too, what goes to the file.
 	Verbose bool
 
+	// Cleaner looks after the files that the log leaves behind. Nil means that
+	// nobody does.
+	Cleaner Cleaner
+
 	// Silent says that standard output leads nowhere; nothing is written to it.
 	Silent bool
 }
@@ -86,6 +90,10 @@ type Log struct {
 	stayed bool // the log is in the file before the one that path names; it has been said
 	broken bool // the file cannot be written; it has been said
 	held   heldLines
+
+	cleaning    *cleaning // nil: not begun
+	limiting    bool      // a file that is too large is being set aside
+	asideFailed bool      // that it could not be was said
 }
 
 // slot is a lock for what may take its time: in a synctest bubble, who waits for

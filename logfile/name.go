@@ -19,7 +19,8 @@ func Fixed(path string) Name {
 }
 
 // Daily returns the name of a file a day in dir, such as 2026-11-23.log. Days
-// begin at midnight in the wall clock's time zone.
+// begin at midnight in the wall clock's time zone. The last folder of dir is
+// created if need be, with mode 0755.
 func Daily(dir string) Name {
 	return func(wall time.Time) string {
 		return filepath.Join(dir, wall.Format(time.DateOnly)+".log")

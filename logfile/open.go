@@ -41,6 +41,7 @@ func (l *Log) Retry() {
 // It waits up to a second for a standard output that is behind. What is logged
 // afterwards goes to standard output until the next Open.
 func (l *Log) Close() {
+	l.stopCleaning()
 	l.closeFile()
 	l.Flush(closePatience)
 }
@@ -107,11 +108,14 @@ func (l *Log) advance(wall time.Time) {
 // reopen opens the file that the log belongs into now, if that is not the one
 // that is open, and tries again one that could not be written.
 func (l *Log) reopen(wall time.Time) {
+	minute := l.checked/60 != wall.Unix()/60
 	l.checked = wall.Unix()
 	path, panicked := l.pathAt(wall)
 	defer l.sayNamePanic(panicked)
 	if path != l.path || l.stayed || !l.out.inPlace() {
 		l.move(path)
+	} else if minute {
+		l.wantClean()
 	}
 	if l.broken && l.out.file != nil {
 		l.recover()
@@ -141,6 +145,7 @@ func (l *Log) move(path string) {
 	l.out.close()
 	l.out = output{file: f, torn: f.Torn()}
 	l.header()
+	l.wantClean()
 	if l.stayed {
 		l.stayed = false
 		l.emit(l.lines.append(nil, "The log file can be opened again. What was logged meanwhile is in the file before it."))
@@ -190,7 +195,7 @@ func (l *Log) sayNamePanic(value any) {
 
 // header writes the first line after a file was opened.
 func (l *Log) header() {
-	line := l.lines.append(nil, "Log Opened: "+l.config.Daemon+" on "+l.config.Host)
+	line := l.lines.append(nil, headerText(l.config.Daemon)+l.config.Host)
 	if err := l.out.write(line); err != nil {
 		l.fail(err)
 	}

@@ -47,7 +47,9 @@ func (l *Log) toFile(line []byte) {
 	if err := l.out.write(line); err != nil {
 		l.fail(err)
 		l.hold(line)
+		return
 	}
+	l.limitSize()
 }
 
 // toStdout queues finished lines for standard output; unlock waits for them.
