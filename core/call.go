@@ -32,6 +32,22 @@ func (d *Daemon) handle(ctx context.Context, h HookInfo, handlers []Handler) {
 	})
 }
 
+// Alertf logs a message, mails it to the alert list, and calls the handlers of
+// HookError, with what %w wraps. It never blocks.
+func (d *Daemon) Alertf(format string, args ...any) {
+	err := fmt.Errorf(format, args...)
+	d.alert(subjectAlert, err.Error())
+	d.tellAlert(err)
+}
+
+// tellAlert has the handlers of HookError called beside the loop.
+func (d *Daemon) tellAlert(err error) {
+	if q := d.alertHandlers.Load(); q != nil {
+		h := HookInfo{Hook: HookError, Err: err, Iteration: d.Iteration()}
+		q.addAlert(func() { d.tell(q.ctx, h) })
+	}
+}
+
 // guard runs f and logs what it returns or panics with, and that it has ended
 // its goroutine.
 func (d *Daemon) guard(what string, f func() error) {
@@ -47,10 +63,14 @@ func (d *Daemon) guard(what string, f func() error) {
 	returned = true
 }
 
-// setUp runs plugins' Setup and the daemon's own.
+// setUp runs plugins' Setup and the daemon's own. Once ctx is done it begins no
+// further one.
 func (d *Daemon) setUp(ctx context.Context) error {
 	d.observe(host.Observation{Kind: host.Calling, Text: "Setup"})
 	for _, p := range d.set.plugins {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err := recovered(func() error { return p.Setup(ctx, d) }); err != nil {
 			return fmt.Errorf("plugin %s: setup: %w", p.Name(), err)
 		}
@@ -60,6 +80,9 @@ func (d *Daemon) setUp(ctx context.Context) error {
 		if s.teardown != nil {
 			d.cleanups.push("daemon", func(ctx context.Context) error { return s.teardown(ctx, d) })
 			continue
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		if err := recovered(func() error { return s.setup(ctx, d) }); err != nil {
 			return fmt.Errorf("setup: %w", err)

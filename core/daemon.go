@@ -41,6 +41,8 @@ type shared struct {
 	children forker.Group
 	ran      atomic.Bool
 	report   sync.Once // of the start
+
+	alertHandlers atomic.Pointer[handlerQueue] // of HookError, for Alertf; nil before setup, and where there are none
 }
 
 // New declares a daemon. name stands in logs, alerts and messages; it should
@@ -147,11 +149,6 @@ func (d *Daemon) Logf(format string, args ...any) { d.log.Printf(format, args...
 // Log returns the log, for package logfile/slogger: it lets log/slog write to
 // it.
 func (d *Daemon) Log() *logfile.Log { return d.log }
-
-// Alertf logs a message and mails it to the alert list.
-func (d *Daemon) Alertf(format string, args ...any) {
-	d.alert(subjectAlert, fmt.Sprintf(format, args...))
-}
 
 // Fatalf ends the iteration with a fatal error, from whatever depth of Execute,
 // Setup or Teardown it is called; in another goroutine it crashes the program.

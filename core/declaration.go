@@ -47,6 +47,8 @@ type declaration struct {
 	handlers map[Hook][]Handler
 	onSignal map[os.Signal]Func
 
+	idleEvery time.Duration // 0: only where there is time left
+
 	flags   []func(*kingpin.Application)
 	version string
 	install []string

@@ -17,6 +17,8 @@ type executor struct {
 	counted bool // Execute has returned, and the iteration that runs is counted
 	took    time.Duration
 	err     error
+
+	idled time.Time // when HookIdle came last; at first, when the first iteration started
 }
 
 var _ iteration = (*executor)(nil)
@@ -34,6 +36,9 @@ func (x *executor) iterate(ctx context.Context, now time.Time) (end time.Time, t
 	}
 	hooked := len(d.set.handlers) > 0
 	if hooked {
+		if x.idled.IsZero() {
+			x.idled = now
+		}
 		d.tell(ctx, HookInfo{Hook: HookPreExecute, Iteration: n})
 	}
 	if err = x.execute(ctx); err != nil && d.endedByStop(ctx, err) {
@@ -72,21 +77,22 @@ func (x *executor) finish(ctx context.Context, n int64, start time.Time, err err
 		d.host.Hooks.Observe(host.Observation{Kind: host.Ended, Iteration: n, Took: took, Err: err})
 	}
 	if len(d.set.handlers) > 0 {
-		x.tellEnd(ctx, n, took, err)
+		x.tellEnd(ctx, end, HookInfo{Iteration: n, Took: took, Err: err})
 	}
 	return end, took
 }
 
-func (x *executor) tellEnd(ctx context.Context, n int64, took time.Duration, err error) {
-	h := HookInfo{Iteration: n, Took: took, Err: err}
+func (x *executor) tellEnd(ctx context.Context, end time.Time, h HookInfo) {
 	hooks := make([]HookInfo, 0, 3)
-	if err != nil {
+	if h.Err != nil {
 		h.Hook = HookError
 		hooks = append(hooks, h)
 	}
 	h.Hook = HookPostExecute
 	hooks = append(hooks, h)
-	if h.Left = x.d.set.pacing.Left(took); h.Left > 0 {
+	every := x.d.set.idleEvery
+	if h.Left = x.d.set.pacing.Left(h.Took); h.Left > 0 || every > 0 && end.Sub(x.idled) >= every {
+		x.idled = end
 		h.Hook = HookIdle
 		hooks = append(hooks, h)
 	}

@@ -2,7 +2,7 @@ package core
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 )
 
 // handlerQueue runs the user's functions that must not hold up the loop, such
@@ -11,8 +11,12 @@ type handlerQueue struct {
 	logf   func(format string, args ...any)
 	before func() // called before each function; may be nil
 	todo   chan func()
-	over   chan struct{}
-	end    sync.Once
+	ctx    context.Context // ends with the queue
+	end    context.CancelFunc
+
+	dropping atomic.Bool  // the last one that was to be added was dropped
+	alerts   atomic.Int64 // handlers of alerts that wait, or run
+	alerting atomic.Bool  // one of them runs
 }
 
 // handlerDepth is how many functions may wait. More than that means that one of
@@ -20,7 +24,8 @@ type handlerQueue struct {
 const handlerDepth = 64
 
 func newHandlerQueue(logf func(format string, args ...any), before func()) *handlerQueue {
-	q := &handlerQueue{logf: logf, before: before, todo: make(chan func(), handlerDepth), over: make(chan struct{})}
+	q := &handlerQueue{logf: logf, before: before, todo: make(chan func(), handlerDepth)}
+	q.ctx, q.end = context.WithCancel(context.Background())
 	go q.run()
 	return q
 }
@@ -43,18 +48,43 @@ func (q *handlerQueue) run() {
 			}
 			f()
 			returned = true
-		case <-q.over:
+		case <-q.ctx.Done():
 			return
 		}
 	}
 }
 
-// add never blocks.
-func (q *handlerQueue) add(f func()) {
+// add never blocks. Of functions that are dropped in a row the first is logged.
+func (q *handlerQueue) add(f func()) (added bool) {
 	select {
 	case q.todo <- f:
+		q.dropping.Store(false)
+		return true
 	default:
-		q.logf("Error: %d signal handlers wait already: one is dropped. Does one of them hang?", handlerDepth)
+		if !q.dropping.Swap(true) {
+			q.logf("Error: %d handlers wait already: what comes now is dropped. Does one of them hang?", handlerDepth)
+		}
+		return false
+	}
+}
+
+// addAlert adds what an alert calls. While such a function runs, no other one is
+// added, as it may alert, too; and a flood of them leaves room for others.
+func (q *handlerQueue) addAlert(f func()) {
+	if q.alerting.Load() || q.alerts.Load() >= handlerDepth/2 {
+		return
+	}
+	q.alerts.Add(1)
+	added := q.add(func() {
+		q.alerting.Store(true)
+		defer func() { // also where f ends the goroutine
+			q.alerting.Store(false)
+			q.alerts.Add(-1)
+		}()
+		f()
+	})
+	if !added {
+		q.alerts.Add(-1)
 	}
 }
 
@@ -74,4 +104,4 @@ func (q *handlerQueue) drain(ctx context.Context) {
 
 // close ends the queue; what still waits does not run. A teardown that was
 // abandoned may add to it all the same.
-func (q *handlerQueue) close() { q.end.Do(func() { close(q.over) }) }
+func (q *handlerQueue) close() { q.end() }

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/evertick/evertick/forker"
@@ -10,10 +11,11 @@ import (
 
 // Hook is a point in the life of a daemon at which handlers run: see On.
 //
-// Handlers of HookSignal run beside the loop, one after the other; HookFork and
-// HookReap say where theirs run. All others run in the course of things: what comes next waits for them, and their time counts
-// to the setup, iteration or teardown that they belong to. A panic in a handler
-// is logged and stops nothing else.
+// Handlers of HookSignal run beside the loop, one after the other; HookFork,
+// HookReap and HookError say where theirs run. All others run in the course of
+// things: what comes next waits for them, and their time counts to the setup,
+// iteration or teardown that they belong to. A panic in a handler is logged and
+// stops nothing else.
 type Hook int
 
 const (
@@ -27,10 +29,15 @@ const (
 	HookPostExecute
 
 	// HookIdle: the iteration is over and there is time left before the next tick.
-	// A handler may use it for work that can wait, up to HookInfo.Left.
+	// A handler may use it for work that can wait, up to HookInfo.Left. A loop that
+	// never has time left has it as IdleEvery says, else never.
 	HookIdle
 
-	// HookError: Execute returned an error or panicked: HookInfo.Err.
+	// HookError: Execute returned an error or panicked, or Alertf was called, from
+	// setup on: HookInfo.Err. For an error of Execute it runs before HookPostExecute;
+	// for Alertf beside the loop, as HookSignal does. An alert that comes while
+	// such handlers run, or while 32 alerts wait for them, does not call them:
+	// they may call Alertf themselves.
 	HookError
 
 	// HookSignal: a signal arrived: HookInfo.Signal.
@@ -89,3 +96,27 @@ type HookInfo struct {
 
 // Handler is called at a hook.
 type Handler func(ctx context.Context, d *Daemon, h HookInfo)
+
+// Throttle returns a handler that calls h at most once in period, for hooks that
+// come often: what comes sooner after the last call is dropped. The time is the
+// daemon's, and begins with each program anew. A period of 0 or less drops nothing.
+// It is safe for concurrent use, and a handler of several hooks counts them
+// together.
+func Throttle(period time.Duration, h Handler) Handler {
+	var mu sync.Mutex // held for instants only
+	var last time.Time
+	due := func(now time.Time) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if now.Sub(last) < period {
+			return false
+		}
+		last = now
+		return true
+	}
+	return func(ctx context.Context, d *Daemon, info HookInfo) {
+		if due(d.Clock().Now()) {
+			h(ctx, d, info)
+		}
+	}
+}

@@ -202,6 +202,21 @@ func On(h Hook, f Handler) Option {
 	}
 }
 
+// IdleEvery lets HookIdle come at least this often while iterations run, also
+// where no time is left for it: at interval 0, and where every iteration
+// overruns. HookInfo.Left is then 0, and the next iteration waits for the
+// handlers. It comes between two iterations only. 0, the default, means only
+// where there is time left.
+func IdleEvery(period time.Duration) Option {
+	return func(s *declaration) error {
+		if period < 0 {
+			return fmt.Errorf("core.IdleEvery(%s) is negative: give 0 for none, or a positive duration", period)
+		}
+		s.idleEvery = period
+		return nil
+	}
+}
+
 // OnSignal runs f whenever sig arrives, beside the loop and not in it. The
 // signals that have a meaning of their own (INT, TERM, HUP, USR1, CONT) and
 // those that no process can catch are refused. An error that f returns is

@@ -439,6 +439,36 @@ func TestCleanupsRunInReverse(t *testing.T) {
 	assert.Equal(t, []string{"b", "a"}, got)
 }
 
+// Alerts leave room for signals, and do not call their own handlers.
+func TestHandlersOfAlertsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newHandlerQueue(t.Errorf, nil)
+		defer q.close()
+		hang, alerts, signals := make(chan struct{}), 0, 0
+		q.add(func() { <-hang })
+		synctest.Wait()
+		for range 1000 {
+			q.addAlert(func() {
+				alerts++
+				q.addAlert(func() { alerts = -1 })
+			})
+		}
+		for range handlerDepth / 2 {
+			q.add(func() { signals++ })
+		}
+		close(hang)
+		q.drain(t.Context())
+		assert.Equal(t, handlerDepth/2, alerts)
+		assert.Equal(t, handlerDepth/2, signals)
+		q.addAlert(runtime.Goexit)
+		q.addAlert(func() { alerts++ }) // while the other one waits
+		synctest.Wait()
+		q.addAlert(func() { alerts++ })
+		synctest.Wait()
+		assert.Equal(t, handlerDepth/2+2, alerts)
+	})
+}
+
 func TestHandlerQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var logged []string

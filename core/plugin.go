@@ -11,7 +11,8 @@ import (
 //  1. Check, before anything is touched, also in the child that tries a new
 //     binary. It must change nothing.
 //  2. Setup, once the lock is won and the log is open, in the order in which
-//     the plugins were declared, before the daemon's own Setup.
+//     the plugins were declared, before the daemon's own Setup. After a signal
+//     to stop no further one begins.
 //  3. Teardown, in reverse order, for each plugin whose Setup returned nil.
 //     Each program of a restarted daemon sets up and tears down for itself.
 //

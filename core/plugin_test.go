@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +118,64 @@ func TestTeardownRunsOverExactlyWhatWasSetUp(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A stop, a forced one and a restart that come while a plugin is being set up tear
+// down those before it.
+func TestAStopDuringSetupTearsDownWhatWasSetUp(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		setup func(ctx context.Context, d *core.Daemon) error
+		steps daemontest.Steps
+		want  daemontest.Want
+	}{
+		{
+			"stopped",
+			func(ctx context.Context, _ *core.Daemon) error { <-ctx.Done(); return ctx.Err() },
+			daemontest.Steps{stopAt(1)},
+			daemontest.Want{endsAt(1), done("Setup of a", "Teardown of a")},
+		},
+		{
+			"stopped, and does not look",
+			func(context.Context, *core.Daemon) error { time.Sleep(3 * time.Second); return nil },
+			daemontest.Steps{stopAt(1)},
+			daemontest.Want{endsAt(3), done("Setup of a", "Teardown of slow", "Teardown of a")},
+		},
+		{
+			"forced",
+			daemontest.Hangs,
+			daemontest.Steps{stopAt(1), stopAt(2)},
+			daemontest.Want{daemontest.Exit(1), done("Setup of a")},
+		},
+		{
+			"ends its goroutine",
+			func(context.Context, *core.Daemon) error { runtime.Goexit(); return nil }, nil,
+			daemontest.Want{daemontest.Exit(1), done("Setup of a", "Teardown of a")},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			play(t, equipped(core.WithPlugins(&recorder{name: "a"}, slowPlugin{c.setup}, &recorder{name: "z"})), daemontest.Scenario{
+				Execute: daemontest.Instantly(), Steps: c.steps,
+				Want: append(c.want, daemontest.Iterations(0), daemontest.NeverReady(), daemontest.LockReleased()),
+			})
+		})
+	}
+}
+
+// slowPlugin is a plugin with that Setup.
+type slowPlugin struct {
+	setup func(ctx context.Context, d *core.Daemon) error
+}
+
+func (slowPlugin) Name() string { return "slow" }
+
+func (slowPlugin) Check(context.Context, *core.Daemon) error { return nil }
+
+func (p slowPlugin) Setup(ctx context.Context, d *core.Daemon) error { return p.setup(ctx, d) }
+
+func (slowPlugin) Teardown(_ context.Context, d *core.Daemon) error {
+	d.Logf("doing Teardown of slow")
+	return nil
 }
 
 // A teardown that fails or panics does not keep the others from running.

@@ -10,6 +10,9 @@ import (
 )
 
 func (m *machine) startSetup() {
+	if len(m.d.set.handlers[HookError]) > 0 {
+		m.d.alertHandlers.Store(m.handlers)
+	}
 	m.jobs.start(setUp, m.jobs.ctx, func(ctx context.Context) error {
 		if err := m.d.setUp(ctx); err != nil {
 			return err

@@ -73,6 +73,7 @@ func (s *declaration) contradictions() error {
 		at := strings.LastIndexByte(r, '@') // the sender looks closer
 		bad(s.alerts != nil && (at < 1 || at == len(r)-1), fmt.Sprintf("alert recipient %q is no mail address: write name@host", r))
 	}
+	bad(s.idleEvery > 0 && len(s.handlers[HookIdle]) == 0, "core.IdleEvery has no handler to call: declare one with core.On(core.HookIdle, …)")
 	seen := map[string]bool{}
 	for _, p := range s.plugins {
 		bad(seen[p.Name()], fmt.Sprintf("plugin %s is declared twice: drop one", p.Name()))
