@@ -16,6 +16,10 @@
 // grid begins that stands on the wall clock's round numbers. [Backoff] is the
 // pause between attempts that fail.
 //
+// A [CalendarSchedule] does the same for ticks that somebody else decides, a
+// [Calendar], such as a line of crontab(5). They are instants of the wall clock,
+// which may be set, so it is asked again each minute, and serves no tick twice.
+//
 // # Three readings
 //
 // A machine has more than one idea of the time, and a daemon that confuses

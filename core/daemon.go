@@ -37,6 +37,8 @@ type shared struct {
 	history  restartHistory
 	cleanups cleanups
 	stopNotice
+	interval atomic.Int64 // of the latest iteration, in ns, where a schedule decides
+	ticks    tickFile
 	lease    atomic.Pointer[leaseRenewer] // nil: none is held
 	children forker.Group
 	ran      atomic.Bool
@@ -103,12 +105,30 @@ func (d *Daemon) Uptime() time.Duration {
 // all programs of the process; 0 before the first.
 func (d *Daemon) Iteration() int64 { return d.counters.iteration.Load() }
 
-// Interval returns the time between two ticks; 0 where there is no grid.
+// Interval returns the time between two ticks; 0 where there is no grid. With
+// Scheduled it is the time between the latest iteration's tick and the next one.
 func (d *Daemon) Interval() time.Duration {
-	if !d.set.pacing.HasGrid() {
+	p := d.pacing()
+	if !p.HasGrid() {
 		return 0
 	}
-	return d.set.pacing.Interval
+	return p.Interval
+}
+
+// pacing returns what the iteration that runs, or the latest, is measured by.
+func (d *Daemon) pacing() clockwork.Pacing {
+	p := d.set.pacing
+	if d.set.calendar != nil {
+		p.Interval = time.Duration(d.interval.Load())
+	}
+	return p
+}
+
+// left returns the time until the next start after an iteration that took that
+// long.
+func (d *Daemon) left(took time.Duration) time.Duration {
+	p := d.pacing()
+	return p.Left(took)
 }
 
 // Restarts returns how often the process has restarted in place.

@@ -38,7 +38,10 @@ type declaration struct {
 	pacing clockwork.Pacing
 	every  bool // Every was declared
 
-	pacingRefused bool // its error says what is wrong with it
+	calendar      clockwork.Calendar // nil: the grid, or FixedDelay
+	firstTick     bool               // FirstTick was declared
+	tickFile      string             // of RememberTicks
+	pacingRefused bool               // its error says what is wrong with it
 
 	stages   []stage // in their order
 	execute  Func
@@ -108,6 +111,14 @@ func defaults() declaration {
 		shutdownTimeout: defaultShutdownTimeout,
 		maxFailures:     1,
 	}
+}
+
+// pacingText returns the interval as people read it.
+func (s *declaration) pacingText() string {
+	if s.calendar != nil {
+		return "by the schedule " + calendarName(s.calendar)
+	}
+	return s.pacing.String()
 }
 
 // apply folds options into s and goes on after an error, so that all of them

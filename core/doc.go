@@ -37,7 +37,8 @@
 //  4. The PID file is written and the log opened.
 //  5. Plugins are set up, then the daemon ([Setup]); readiness is reported to
 //     the launcher and the supervisor.
-//  6. [Execute] runs at each tick ([Every], [FixedDelay], [FirstTick]).
+//  6. [Execute] runs at each tick ([Every], [FixedDelay], [Scheduled],
+//     [FirstTick]).
 //  7. What was set up is torn down in reverse, and the daemon exits, or the
 //     next program takes its place.
 //
@@ -68,7 +69,9 @@
 //	                           and the lease, the parts that others know of
 //	history handover           what the programs of a process know of each other
 //	cleanups handlerqueue      what teardown undoes; functions beside the loop
-//	stopnotice                 the channel that is closed at a stop
+//	stopnotice ticks rememberticks
+//	                           the channel that is closed at a stop; schedules,
+//	                           and the file that remembers their ticks
 //	alerts                     mails on their way
 //	hooks plugin declaration options standardflags
 //	                           what a user declares; the flags for it

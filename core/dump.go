@@ -10,14 +10,18 @@ import (
 
 // dump returns all there is to know of a running daemon, for people.
 func (m *machine) dump() string {
-	s := m.d.Stats()
+	s, set := m.d.Stats(), &m.d.set
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "\n%-18s %s", name+":", fmt.Sprintf(format, args...))
 	}
 	fmt.Fprintf(&b, "Dump of %s, PID %d on %s", m.d.name, m.d.PID(), m.d.host.Name)
 	line("State", "%s", m.state)
-	line("Interval", "%s%s", &m.d.set.pacing, m.d.set.origin("every"))
+	line("Interval", "%s%s", m.d.set.pacingText(), m.d.set.origin("every"))
+	line("Next tick", "%s", m.nextTick())
+	line("Time-outs", "iteration %s%s, shutdown %s", orNo(set.iterationTimeout), set.origin("iteration-timeout"), set.shutdownTimeout)
+	line("Restart interval", "%s%s", orNo(set.restartEvery), set.origin("restart-every"))
+	line("After errors", "%s", m.errorPolicy())
 	line("Started", "%s", m.d.startedAt.Format(time.DateTime))
 	line("Uptime", "%s", m.d.Uptime())
 	line("Iterations", "%d", s.Iterations)
@@ -59,6 +63,53 @@ func (m *machine) dumpChildren(line func(name, format string, args ...any)) {
 		}
 		line(name, "%s, %s, %s", what, i.State, round(i.Age))
 	}
+}
+
+// nextTick returns when the next iteration is due, by the wall clock.
+func (m *machine) nextTick() string {
+	switch m.state {
+	case stateSleeping:
+	case stateExecuting:
+		return fmt.Sprintf("when Execute #%d has returned", m.d.Iteration())
+	default:
+		return "none"
+	}
+	now, wall := m.readClock()
+	at := wall.Add(m.schedule.Next().Sub(now))
+	if c, ok := m.schedule.(calendarTicks); ok {
+		if at = c.Tick(); at.IsZero() {
+			return "none: the schedule has no further one"
+		}
+	}
+	if at.Before(wall) {
+		return "now"
+	}
+	return fmt.Sprintf("%s, in %s", at.Format(time.DateTime), round(at.Sub(wall)))
+}
+
+// errorPolicy returns what follows fatal errors.
+func (m *machine) errorPolicy() string {
+	set := &m.d.set
+	if !m.d.restartsByItself() {
+		return "exit 1: the daemon runs in the foreground without a supervisor"
+	}
+	limit := "without a limit"
+	if set.maxRestarts != noMaxRestarts {
+		limit = fmt.Sprintf("at most %d in %s", set.maxRestarts, set.restartWindow)
+	}
+	failures := ""
+	if set.maxFailures > 1 {
+		failures = fmt.Sprintf("%d failures in a row, then ", set.maxFailures)
+	}
+	return fmt.Sprintf("%srestart, %s; pauses of %s to %s", failures, limit, set.backoff, max(set.backoff, set.maxBackoff))
+}
+
+// orNo returns a duration for which 0 means that there is none.
+func orNo(d time.Duration) string {
+	if d == 0 {
+		return "none"
+	}
+	return d.String()
 }
 
 func orNone(s string) string {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/robfig/cron/v3"
 
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/lock"
@@ -65,6 +66,30 @@ func ExampleEvery() {
 	// Output:
 	// letter a
 	// letter b
+	// exit status 0
+}
+
+// A schedule is anything that answers when the next tick is, such as what cron's
+// parser has read.
+func ExampleScheduled() {
+	workdays, err := cron.ParseStandard("CRON_TZ=Europe/Berlin 30 2 * * 1-5")
+	if err != nil {
+		panic(err)
+	}
+	d := core.New("nightly",
+		quiet(),
+		core.Scheduled(workdays),
+		core.FirstTick(core.Immediately), // for the example, which does not wait
+		core.Execute(func(_ context.Context, d *core.Daemon) error {
+			next := workdays.Next(time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)) // a Friday
+			fmt.Println("next on", next.Format(time.RFC1123))
+			d.Stop("enough")
+			return nil
+		}),
+	)
+	fmt.Println("exit status", d.Run(context.Background()))
+	// Output:
+	// next on Mon, 30 Nov 2026 01:30:00 UTC
 	// exit status 0
 }
 

@@ -91,7 +91,7 @@ func (x *executor) tellEnd(ctx context.Context, end time.Time, h HookInfo) {
 	h.Hook = HookPostExecute
 	hooks = append(hooks, h)
 	every := x.d.set.idleEvery
-	if h.Left = x.d.set.pacing.Left(h.Took); h.Left > 0 || every > 0 && end.Sub(x.idled) >= every {
+	if h.Left = x.d.left(h.Took); h.Left > 0 || every > 0 && end.Sub(x.idled) >= every {
 		x.idled = end
 		h.Hook = HookIdle
 		hooks = append(hooks, h)

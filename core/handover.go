@@ -20,6 +20,8 @@ type handover struct {
 	Boot     time.Duration           `json:"boot"`              // when this was written
 	Schedule clockwork.ScheduleState `json:"schedule,omitzero"` // the zero value: there is none yet
 
+	Calendar *clockwork.CalendarState `json:"calendar,omitempty"` // where a schedule of the user's stands
+
 	Iterations int64 `json:"iterations"`
 	Overruns   int64 `json:"overruns"`
 	Missed     int64 `json:"missed"`

@@ -6,13 +6,13 @@ import (
 
 func (m *machine) onTick(e event) state {
 	m.timers.clear(tickAt)
-	now := m.d.host.Clock.Now()
+	now, wall := m.readClock()
 	early := now.Before(m.schedule.Next())
 	if early && (e.kind == tickDue || m.recentlyCounted(now)) { // or a wake-up came between
 		m.setTick()
 		return stateSleeping
 	}
-	missed, run := m.schedule.Begin(now, e.kind == woken)
+	missed, run := m.schedule.Begin(now, wall, e.kind == woken)
 	if missed > 0 {
 		m.countMissed(now, missed)
 		m.d.Logf("Warning: Missed %d Ticks. The process was stopped or suspended, or restarted slowly.", missed)
@@ -29,8 +29,10 @@ func (m *machine) onTick(e event) state {
 	if timeout := m.d.set.iterationTimeout; timeout > 0 {
 		m.timers.set(iterationTimeoutAt, now.Add(timeout))
 	}
-	m.jobs.repeat(m.d.set.pacing.Interval == 0 && e.kind == tickDue)
+	m.noteInterval()
+	m.jobs.repeat(m.d.set.pacing.Interval == 0 && m.d.set.calendar == nil && e.kind == tickDue)
 	m.jobs.start(executed, m.jobs.ctx, nil)
+	m.jobs.todo.before = m.keepTick()
 	if lease := m.lease; lease != nil {
 		m.jobs.todo.again = func() bool { return !lease.expired() }
 	}

@@ -26,13 +26,15 @@ type machine struct {
 	lease    *leaseRenewer // nil without a lock
 	won      *attempt      // at the lock, the latest
 	standby  standby
-	schedule *clockwork.Schedule
+	schedule schedule
 	trial    trial
 	ending   ending
 	health   health
 
 	edges             *[numStates][numEvents]int // for a harness; nil in production
 	inherited         *handover                  // what may still be taken over from the program before
+	kept              *clockwork.CalendarState   // what was remembered of ticks when setup began
+	ticksKept         int64                      // how many states of the schedule were kept
 	missedCountedAt   time.Time                  // when missed ticks were last counted; zero: never
 	trialsRefused     int                        // in a row, while an abandoned Execute bars the way back
 	restartAfterSetup string                     // why, if a restart was asked for during setup

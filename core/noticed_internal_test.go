@@ -162,7 +162,7 @@ func sleeper(options ...Option) sleeping {
 	d.set, d.host.Clock = d.declared(), clockwork.From(benclock.New()) // whose Boot follows the bubble
 	m := newMachine(d, nil, &lifecycle)
 	m.state = stateSleeping
-	m.schedule = clockwork.NewSchedule(d.set.pacing, d.host.Clock.Now(), d.host.Clock.Wall())
+	m.schedule = gridTicks{clockwork.NewSchedule(d.set.pacing, d.host.Clock.Now(), d.host.Clock.Wall())}
 	return sleeping{m}
 }
 

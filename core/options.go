@@ -79,6 +79,40 @@ func FixedDelay(pause time.Duration) Option {
 	}
 }
 
+// Scheduled lets iterations start at the ticks of a schedule instead of on a grid:
+// of anything that answers when the next tick is, by the wall clock, as the
+// schedules do that github.com/robfig/cron/v3 parses. It contradicts Every and
+// FixedDelay.
+//
+// Overruns, MissedTicks, Spread, Jitter and restarts are as on the grid; the
+// interval is the time to the next tick. What a schedule does at a change to
+// daylight saving time is its own matter: cron's leave out an hour that does not
+// exist, and tick twice in one that comes twice. The first iteration is that of the
+// schedule's first tick, unless FirstTick(Immediately) is declared. SIGCONT starts
+// none. After a step of the wall clock the schedule is asked again, within a
+// minute, and a tick that was served is not served again when the clock comes to
+// it once more. Spread and Jitter must be less than the time between two ticks.
+func Scheduled(schedule clockwork.Calendar) Option {
+	return func(s *declaration) error {
+		s.calendar = schedule
+		return nil
+	}
+}
+
+// RememberTicks keeps the latest tick of a schedule in a file, which is whole at
+// every instant. A daemon that did not run at its hour makes up for that at its
+// next start, as MissedTicks says: by default with one iteration, at once. The
+// tick is kept before its iteration begins, so no tick is served twice; one that
+// a crash breaks off is not repeated. A file that cannot be read, or is of
+// another schedule, is passed over. The path may be relative, see Daemon.Path;
+// each daemon needs one of its own. It needs Scheduled.
+func RememberTicks(path string) Option {
+	return func(s *declaration) error {
+		s.tickFile = path
+		return nil
+	}
+}
+
 func checkInterval(d time.Duration) error {
 	switch {
 	case d < 0:
@@ -100,10 +134,11 @@ func MissedTicks(p clockwork.MissedPolicy) Option {
 	}
 }
 
-// FirstTick says when the first iteration starts. The default is Immediately.
+// FirstTick says when the first iteration starts. The default is Immediately; with
+// Scheduled it is the schedule's first tick.
 func FirstTick(f clockwork.FirstTick) Option {
 	return func(s *declaration) error {
-		s.pacing.First = f
+		s.pacing.First, s.firstTick = f, true
 		return nil
 	}
 }

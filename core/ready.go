@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/forker/reexec"
@@ -13,7 +14,10 @@ func (m *machine) startSetup() {
 	if len(m.d.set.handlers[HookError]) > 0 {
 		m.d.alertHandlers.Store(m.handlers)
 	}
+	kept := new(clockwork.CalendarState)
+	m.kept = kept
 	m.jobs.start(setUp, m.jobs.ctx, func(ctx context.Context) error {
+		*kept = m.d.ticks.read()
 		if err := m.d.setUp(ctx); err != nil {
 			return err
 		}
@@ -69,12 +73,58 @@ func (m *machine) awaitRestartInterval() {
 func (m *machine) layGrid() {
 	clock, pacing := m.d.host.Clock, m.d.set.pacing
 	pacing.Names = []string{m.d.name, m.d.host.Name}
+	if m.d.set.calendar != nil {
+		m.layCalendar(pacing)
+		return
+	}
 	if m.inherited == nil {
-		m.schedule = clockwork.NewSchedule(pacing, clock.Now(), clock.Wall())
+		m.schedule = gridTicks{clockwork.NewSchedule(pacing, clock.Now(), clock.Wall())}
 		return
 	}
 	now, boot := clock.Now(), clock.Boot() // in the order of exec, so that the time between the two cancels out
-	m.schedule = clockwork.ResumeSchedule(pacing, m.inherited.Schedule, now, clock.Wall(), boot-m.inherited.Boot)
+	m.schedule = gridTicks{clockwork.ResumeSchedule(pacing, m.inherited.Schedule, now, clock.Wall(), boot-m.inherited.Boot)}
+}
+
+// layCalendar goes on with the ticks where the program before was, or the
+// process before, or begins with them.
+func (m *machine) layCalendar(pacing clockwork.Pacing) {
+	if !m.d.set.firstTick {
+		pacing.First = AfterInterval
+	}
+	now, wall := m.readClock()
+	if h := m.inherited; h != nil && h.Calendar != nil {
+		m.schedule = calendarTicks{clockwork.NewCalendarSchedule(m.d.set.calendar, pacing, *h.Calendar, now, wall)}
+		return
+	}
+	c := clockwork.NewCalendarSchedule(m.d.set.calendar, pacing, *m.kept, now, wall)
+	m.schedule = calendarTicks{c}
+	tick := c.Tick()
+	if missed := c.End(now, wall); missed > 0 {
+		m.countMissed(now, missed)
+		m.d.Logf("Warning: Missed %d Ticks. The daemon did not run at %s%s", missed, tick.Format(time.DateTime), andLater(missed))
+	}
+	if keep := m.keepTick(); keep != nil {
+		m.handlers.add(keep)
+	}
+}
+
+func andLater(missed int64) string {
+	if missed == 1 {
+		return ""
+	}
+	return " and later"
+}
+
+// keepTick returns what keeps the present state of the schedule in the file of
+// RememberTicks; nil where nothing is kept.
+func (m *machine) keepTick() func() {
+	c, ok := m.schedule.(calendarTicks)
+	if !ok || m.d.set.tickFile == "" {
+		return nil
+	}
+	m.ticksKept++
+	n, state, d := m.ticksKept, c.State(), m.d
+	return func() { d.ticks.write(d.name, n, state) }
 }
 
 // noLogNote warns of a log that -d sends nowhere.

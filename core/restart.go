@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/evertick/evertick/forker/reexec"
 )
@@ -225,7 +226,7 @@ func (m *machine) exec() error {
 		Mails:    m.d.alerts.pending(),
 	}
 	if m.ready { // else there is no schedule yet
-		h.Schedule = m.schedule.State(now)
+		m.passSchedule(&h, now)
 	}
 	next := m.d.program(m.args)
 	if !m.jobs.mayStillRun() { // else there is no way back to a further trial
@@ -241,6 +242,17 @@ func (m *machine) exec() error {
 		return fmt.Errorf("hand over to the next program: %w", err)
 	}
 	return m.d.host.Self.Exec(next)
+}
+
+// passSchedule passes on where the schedule stands.
+func (m *machine) passSchedule(h *handover, now time.Time) {
+	switch s := m.schedule.(type) {
+	case gridTicks:
+		h.Schedule = s.State(now)
+	case calendarTicks:
+		state := s.State()
+		h.Calendar = &state
+	}
 }
 
 // handOff passes on what must not be free for an instant.
@@ -277,6 +289,7 @@ func (m *machine) passInheritance(h *handover) {
 	}
 	if !m.ready {
 		since := h.Boot - m.inherited.Boot
+		h.Calendar = m.inherited.Calendar
 		h.Schedule = m.inherited.Schedule
 		h.Schedule.GridAge += since
 		h.Schedule.DueIn -= since

@@ -158,6 +158,7 @@ func (d *Daemon) fold() {
 	if d.set.alerts != nil && hooks.Sender != nil {
 		d.set.alerts = hooks.Sender(d.set.alerts)
 	}
+	d.ticks = tickFile{records: d.host.Records, path: d.Path(d.set.tickFile), logf: d.Logf}
 	d.alerts = newAlertQueue(d.host.Clock, d.set.alerts, d.Logf)
 	d.log.Configure(logfile.Settings{
 		Name: d.set.logName, JSON: d.set.logJSON, Cleaner: d.set.logCleaner,

@@ -12,6 +12,21 @@ import (
 // time, before or after the overdue tick is noticed. It wakes the loop no more.
 const wakeGrace = 100 * time.Millisecond
 
+// readClock returns readings of Now and Wall. Wall is read first, so that no tick
+// of a schedule seems to come a little before its time.
+func (m *machine) readClock() (now, wall time.Time) {
+	wall = m.d.host.Clock.Wall()
+	return m.d.host.Clock.Now(), wall
+}
+
+// noteInterval notes the time between the tick of the iteration that starts and
+// the next, where a schedule decides that.
+func (m *machine) noteInterval() {
+	if c, ok := m.schedule.(calendarTicks); ok {
+		m.d.interval.Store(int64(c.Interval()))
+	}
+}
+
 // setTick sets the deadline of the next tick.
 func (m *machine) setTick() { m.timers.set(tickAt, m.schedule.Next()) }
 
@@ -30,7 +45,7 @@ func (m *machine) countMissed(now time.Time, n int64) {
 func (m *machine) endIteration(e event) {
 	m.timers.clear(iterationTimeoutAt)
 	m.endSchedule()
-	pacing := &m.d.set.pacing
+	pacing := m.d.pacing()
 	switch {
 	case pacing.Overran(e.took):
 		m.d.counters.countOverrun()
@@ -43,8 +58,8 @@ func (m *machine) endIteration(e event) {
 // endSchedule tells the schedule that an iteration has ended, or was abandoned,
 // and counts the ticks that it ran over.
 func (m *machine) endSchedule() {
-	now := m.d.host.Clock.Now()
-	if missed := m.schedule.End(now); missed > 0 {
+	now, wall := m.readClock()
+	if missed := m.schedule.End(now, wall); missed > 0 {
 		m.countMissed(now, missed)
 	}
 }

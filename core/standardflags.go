@@ -17,7 +17,8 @@ import (
 // StandardFlags adds flags that stand for options: all of them, or those named,
 // without hyphens.
 //
-//	--every              Every; the pause of FixedDelay, where that is declared
+//	--every              Every; the pause of FixedDelay, where that is declared;
+//	                     there is none with Scheduled
 //	--lock               WithLock, by a URL that lock.Parse knows
 //	--log                WithLog: a file, or a folder with a slash behind it for
 //	                     a file a day; nothing for standard output

@@ -96,7 +96,7 @@ func (m *machine) open() error {
 
 func (m *machine) startDetails() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, " Interval: %s", &m.d.set.pacing)
+	fmt.Fprintf(&b, " Interval: %s", m.d.set.pacingText())
 	if m.d.set.version != "" {
 		fmt.Fprintf(&b, " Version: %s", m.d.set.version)
 	}

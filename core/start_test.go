@@ -95,7 +95,7 @@ func TestABadOptionIsRefusedInOneLine(t *testing.T) {
 		{[]core.Option{core.Every(second), core.OnSignal(syscall.SIGTERM, nothing)}, "this signal has a meaning of its own"},
 		{[]core.Option{core.Every(second), core.OnSignal(syscall.SIGKILL, nothing)}, "no process can catch this signal"},
 		{[]core.Option{core.FromFlag("--every", core.Every(-second))}, "poller: --every: interval -1s"},
-		{nil, "no interval: declare core.Every or core.FixedDelay; core.Every(0) is a loop without any pause"},
+		{nil, "no interval: declare core.Every, core.FixedDelay or core.Scheduled; core.Every(0) is a loop without any pause"},
 		{[]core.Option{core.Every(-second), core.FirstTick(core.AfterInterval), core.Jitter(second)}, "poller: interval -1s is negative"},
 		{[]core.Option{core.FixedDelay(-second), core.MissedTicks(core.Skip)}, "poller: pause -1s is negative"},
 		{[]core.Option{core.Every(second), core.Configure(func(*core.Daemon) ([]core.Option, error) { return nil, errors.New("bad flag") })}, "bad flag"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/evertick/evertick/lock"
 )
@@ -13,7 +14,7 @@ import (
 // checkEnvironment gathers every environment error, so that people need not fix
 // one to be told the next.
 func (d *Daemon) checkEnvironment(ctx context.Context) error {
-	errs := []error{d.refused, d.set.contradictions(), d.onePathForTwo()}
+	errs := []error{d.refused, d.set.contradictions(), d.onePathForTwo(), d.checkCalendar(), d.checkTickFile()}
 	if d.cmd.pidFile != "" && d.inherited == nil {
 		if err := d.host.PIDFiles.Check(d.Path(d.cmd.pidFile)); err != nil {
 			errs = append(errs, fmt.Errorf("PID file: %w", err))
@@ -46,7 +47,7 @@ func (d *Daemon) checkEnvironment(ctx context.Context) error {
 
 // onePathForTwo returns the error that two of the daemon's files are to be one.
 func (d *Daemon) onePathForTwo() error {
-	files := []struct{ what, path string }{{"the PID file", d.cmd.pidFile}, {"the log", d.logPath()}, {"the lock file", d.set.lockPath}}
+	files := []struct{ what, path string }{{"the PID file", d.cmd.pidFile}, {"the log", d.logPath()}, {"the lock file", d.set.lockPath}, {"the file of remembered ticks", d.set.tickFile}}
 	var errs []error
 	for i, a := range files {
 		for _, b := range files[i+1:] {
@@ -58,12 +59,36 @@ func (d *Daemon) onePathForTwo() error {
 	return errors.Join(errs...)
 }
 
+// checkCalendar returns the error that a schedule has no tick to come.
+func (d *Daemon) checkCalendar() error {
+	if d.set.calendar == nil {
+		return nil
+	}
+	return recovered(func() error {
+		if wall := d.host.Clock.Wall(); !d.set.calendar.Next(wall).After(wall) {
+			return fmt.Errorf("the schedule %s has no tick after %s: it would never start an iteration", calendarName(d.set.calendar), wall.Format(time.DateTime))
+		}
+		return nil
+	})
+}
+
+// checkTickFile returns why ticks cannot be remembered.
+func (d *Daemon) checkTickFile() error {
+	if d.set.tickFile == "" {
+		return nil
+	}
+	if err := d.host.Records.Check(d.Path(d.set.tickFile)); err != nil {
+		return fmt.Errorf("file of remembered ticks: %w", err)
+	}
+	return nil
+}
+
 // contradictions returns the options that cannot go together.
 func (s *declaration) contradictions() error {
 	var errs []error
 	bad := collect(&errs)
 	bad(s.execute == nil, "nothing to execute: declare core.Execute")
-	bad(!s.every && !s.pacing.FixedDelay, "no interval: declare core.Every or core.FixedDelay; core.Every(0) is a loop without any pause, for an Execute that blocks on its own work")
+	bad(!s.every && !s.pacing.FixedDelay && s.calendar == nil, "no interval: declare core.Every, core.FixedDelay or core.Scheduled; core.Every(0) is a loop without any pause, for an Execute that blocks on its own work")
 	if !s.pacingRefused {
 		errs = append(errs, s.pacingContradictions())
 	}
@@ -97,8 +122,11 @@ func (s *declaration) pacingContradictions() error {
 	var errs []error
 	bad := collect(&errs)
 	p := &s.pacing
-	never := p.Interval == 0 && !p.FixedDelay
+	never := p.Interval == 0 && !p.FixedDelay && s.calendar == nil
 	shift := max(p.Spread, p.Jitter)
+	bad(s.calendar != nil && (s.every || p.FixedDelay), "core.Scheduled contradicts core.Every and core.FixedDelay: keep one of them")
+	bad(s.calendar != nil && p.First == AlignedToClock, "core.Scheduled stands on the wall clock by itself: drop core.AlignedToClock")
+	bad(s.calendar == nil && s.tickFile != "", "core.RememberTicks is for schedules: declare core.Scheduled, or drop it")
 	bad(s.every && p.FixedDelay, "core.Every and core.FixedDelay contradict each other: keep one of them")
 	bad(p.FixedDelay && p.Missed != Coalesce, "core.FixedDelay has no grid, so no tick is missed: drop core.MissedTicks or use core.Every")
 	bad(p.FixedDelay && p.First == AlignedToClock, "core.FixedDelay has no grid to align: drop core.AlignedToClock or use core.Every")

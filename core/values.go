@@ -16,6 +16,9 @@ const declaredOrigin = "declared"
 
 // registerStandard adds the standard flags to the command line.
 func (d *Daemon) registerStandard(app *kingpin.Application) {
+	if d.set.calendar != nil { // which has no interval
+		d.set.standard = slices.DeleteFunc(d.set.standard, func(f *standardFlag) bool { return f.name == "every" })
+	}
 	for _, f := range d.set.standard {
 		f.given = &flagText{repeats: f.repeats}
 		placeholder := f.declared(&d.set, d.host.Clock.Wall())

@@ -14,7 +14,8 @@ type job struct {
 	run  func(ctx context.Context) error // nil: an iteration
 	ctx  context.Context
 
-	again func() bool // whether another iteration may follow at once; nil: it may
+	before func()      // what precedes an iteration; nil: nothing
+	again  func() bool // whether another iteration may follow at once; nil: it may
 }
 
 // iteration runs the loop's own jobs.
@@ -105,6 +106,9 @@ func (w *worker) do(j job) event {
 		return e
 	}
 	w.succeeded = false
+	if j.before != nil {
+		j.before()
+	}
 	now := w.iteration.now()
 	for {
 		now, e.took, e.err = w.iteration.iterate(j.ctx, now)

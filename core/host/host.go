@@ -58,6 +58,9 @@ type Host struct {
 	// Args is the command line without the program's own name.
 	Args []string
 
+	// Records is where small files are kept whole.
+	Records Records
+
 	// LookupEnv returns a variable of the environment, as os.LookupEnv does. Nil
 	// stands for an environment without variables.
 	LookupEnv func(name string) (value string, ok bool)

@@ -44,6 +44,7 @@ func Real() Host {
 		Stdout:     os.Stdout,
 		Stderr:     os.Stderr,
 		Args:       os.Args[1:],
+		Records:    Disk(),
 		LookupEnv:  os.LookupEnv,
 		Name:       name,
 		StartOf:    reexec.StartOf,

@@ -17,6 +17,7 @@ var importers = map[string][]string{
 	"github.com/coreos/go-systemd/v22": {"core"},
 	"github.com/emersion/go-sasl":      {"mail/mailtest"},
 	"github.com/emersion/go-smtp":      {"mail/mailtest"},
+	"github.com/robfig/cron/v3":        {"examples"},
 	"github.com/stretchr/testify":      {"daemontest"},
 	"github.com/wneessen/go-mail":      {"mail/smtp"},
 	"go.uber.org/goleak":               {},

@@ -33,7 +33,7 @@ var orders = []order{
 		files: `
 			doc.go errors.go histogram.go stats.go
 			queue.go states.go timers.go lease.go
-			history.go handover.go cleanups.go handlerqueue.go stopnotice.go alerts.go
+			history.go handover.go cleanups.go handlerqueue.go stopnotice.go ticks.go rememberticks.go alerts.go
 			hooks.go plugin.go declaration.go options.go standardflags.go
 			process.go daemon.go stopping.go values.go owner.go call.go children.go validate.go
 			worker.go pidfile.go trial.go ending.go health.go
@@ -64,7 +64,7 @@ var orders = []order{
 		files: `
 			doc.go time.go childlanes.go met.go wall.go signaleffects.go signals.go temporary.go files.go locked.go timers.go process.go label.go generation.go
 			childpipe.go child.go childoutput.go childsignals.go childinput.go childlife.go
-			logfiles.go pidfile.go program.go replies.go streams.go supervisor.go steps.go reexec.go
+			logfiles.go records.go pidfile.go program.go replies.go streams.go supervisor.go steps.go reexec.go
 			observe.go mail.go clock.go lockfaults.go locks.go processlock.go machine.go
 			stacks.go causes.go watchdog.go world.go children.go network.go sockets.go life.go play.go`,
 	},

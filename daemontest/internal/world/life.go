@@ -175,6 +175,7 @@ func (w *World) host(m *Machine, g *Generation) host.Host {
 		Stdout:     stream{g, &m.Stdout, timeline.Stdout},
 		Stderr:     stream{g, &m.Stderr, timeline.Stderr},
 		Args:       g.process.args,
+		Records:    records{g, m.Files},
 		LookupEnv:  w.variable,
 		Name:       m.Name,
 		StartOf:    w.startOf,
