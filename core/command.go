@@ -27,6 +27,7 @@ func (d *Daemon) parse(args []string) error {
 	app.Flag("signal", "With -p: stop, restart or dump the running daemon, and say what happened.").
 		Short('s').PlaceHolder("stop|restart|dump").StringVar(&d.cmd.send)
 	app.Flag("init", "As PID 1 of a container: start the daemon under a small init of its own.").BoolVar(&d.cmd.init)
+	app.Flag("check", "Check the environment and the configuration, touch nothing, and exit.").BoolVar(&d.cmd.check)
 	d.registerStandard(app)
 	for _, register := range d.set.flags {
 		register(app)
@@ -38,7 +39,7 @@ func (d *Daemon) parse(args []string) error {
 	case err != nil && !d.cmd.needsNone(err):
 		return fmt.Errorf("%w; see --help", namedFlag(app, args, err))
 	}
-	return d.cmd.check()
+	return d.cmd.contradictions()
 }
 
 // namedFlag adds to an error of kingpin, where that does not tell, which flag
@@ -121,6 +122,15 @@ func (d *Daemon) launch(ctx context.Context, args []string) int {
 		fmt.Fprintln(d.host.Stderr, r.Message)
 		return r.Code
 	}
+}
+
+// checkAndTell checks the environment for a person, and touches nothing.
+func (d *Daemon) checkAndTell(ctx context.Context) int {
+	if err := d.checkEnvironment(ctx); err != nil {
+		return d.refuse(problems(err))
+	}
+	fmt.Fprintf(d.host.Stdout, "%s: the checks found nothing wrong\n", d.name)
+	return 0
 }
 
 // checkOnly is what the child does that tries a new binary: it checks the

@@ -29,6 +29,12 @@ type Func func(ctx context.Context, d *Daemon) error
 // stage is a Setup or a Teardown; one of the two is nil.
 type stage struct{ setup, teardown Func }
 
+// dumpPart is a part of the dump that is the user's.
+type dumpPart struct {
+	title string
+	text  func(d *Daemon) string
+}
+
 // declaration is what the options add up to. It is not written after they are
 // folded.
 type declaration struct {
@@ -51,6 +57,8 @@ type declaration struct {
 	onSignal map[os.Signal]Func
 
 	idleEvery time.Duration // 0: only where there is time left
+
+	dumpParts []dumpPart
 
 	flags   []func(*kingpin.Application)
 	version string

@@ -1,12 +1,64 @@
 package core
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core/host"
 )
+
+// partsTimeout is how long the parts of OnDump may take together.
+const partsTimeout = time.Second
+
+// giveDump logs the dump, and gives it to who has asked for it. Parts that are
+// the user's come from beside the loop; a handler that runs there is not waited
+// for.
+func (m *machine) giveDump() {
+	text := m.dump()
+	give := func(text string) {
+		m.d.Logf("%s", text)
+		m.d.reply("dump", replyOK, text)
+	}
+	parts := len(m.d.set.dumpParts)
+	switch {
+	case parts == 0:
+		give(text)
+	case m.handlers.busy():
+		give(text + fmt.Sprintf("\n%d parts of core.OnDump are left out: a handler is running, which they would wait for", parts))
+	default:
+		m.handlers.add(func() { give(text + m.d.dumpParts()) })
+	}
+}
+
+// dumpParts returns the parts of OnDump. One that hangs is left behind.
+func (d *Daemon) dumpParts() string {
+	ctx, cancel := clockwork.WithTimeout(context.Background(), d.host.Clock, partsTimeout)
+	defer cancel()
+	done := make(chan string, 1)
+	go func() {
+		var b strings.Builder
+		defer func() { done <- b.String() }() // also where a part ends this goroutine
+		for _, part := range d.set.dumpParts {
+			fmt.Fprintf(&b, "\n%-18s ", part.title+":")
+			err := recovered(func() error {
+				b.WriteString(strings.ReplaceAll(part.text(d), "\n", "\n"+strings.Repeat(" ", 19)))
+				return nil
+			})
+			if err != nil {
+				b.WriteString(err.Error())
+			}
+		}
+	}()
+	select {
+	case text := <-done:
+		return text
+	case <-ctx.Done():
+		return fmt.Sprintf("\nThe parts of core.OnDump are left out: they took longer than %s", partsTimeout)
+	}
+}
 
 // dump returns all there is to know of a running daemon, for people.
 func (m *machine) dump() string {

@@ -14,6 +14,7 @@ type handlerQueue struct {
 	ctx    context.Context // ends with the queue
 	end    context.CancelFunc
 
+	running  atomic.Bool  // a function runs
 	dropping atomic.Bool  // the last one that was to be added was dropped
 	alerts   atomic.Int64 // handlers of alerts that wait, or run
 	alerting atomic.Bool  // one of them runs
@@ -36,18 +37,21 @@ func (q *handlerQueue) run() {
 	returned := true
 	defer func() {
 		if !returned {
+			q.running.Store(false)
 			go q.run()
 		}
 	}()
 	for {
 		select {
 		case f := <-q.todo:
+			q.running.Store(true)
 			returned = false
 			if q.before != nil {
 				q.before()
 			}
 			f()
 			returned = true
+			q.running.Store(false)
 		case <-q.ctx.Done():
 			return
 		}
@@ -87,6 +91,9 @@ func (q *handlerQueue) addAlert(f func()) {
 		q.alerts.Add(-1)
 	}
 }
+
+// busy reports whether a function runs or waits.
+func (q *handlerQueue) busy() bool { return q.running.Load() || len(q.todo) > 0 }
 
 // drain waits until what was added before has run, or ctx is done.
 func (q *handlerQueue) drain(ctx context.Context) {

@@ -252,6 +252,17 @@ func IdleEvery(period time.Duration) Option {
 	}
 }
 
+// OnDump adds a part to the dump, under its title: what text returns when the
+// dump is asked for, of one line or several. It is called beside the loop, must be
+// quick, and must show no secret. All parts together have a second; where a handler
+// is running, they are left out.
+func OnDump(title string, text func(d *Daemon) string) Option {
+	return func(s *declaration) error {
+		s.dumpParts = append(s.dumpParts, dumpPart{title, text})
+		return nil
+	}
+}
+
 // OnSignal runs f whenever sig arrives, beside the loop and not in it. The
 // signals that have a meaning of their own (INT, TERM, HUP, USR1, CONT) and
 // those that no process can catch are refused. An error that f returns is

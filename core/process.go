@@ -24,6 +24,7 @@ type commandLine struct {
 	instructions bool // -i
 	detach       bool // -d
 	init         bool // --init
+	check        bool // --check
 	verbose      bool // -v
 	pidFile      string
 	send         string // -s
@@ -37,7 +38,7 @@ func (c *commandLine) needsNone(err error) bool {
 }
 
 // check refuses inherited flags that contradict each other.
-func (c *commandLine) check() error {
+func (c *commandLine) contradictions() error {
 	if c.send != "" {
 		switch {
 		case c.send != "stop" && c.send != "restart" && c.send != "dump":
@@ -50,6 +51,9 @@ func (c *commandLine) check() error {
 	}
 	if c.init && c.detach {
 		return errors.New("--init and -d contradict each other: a container ends with its PID 1, which -d lets end at once")
+	}
+	if c.check && (c.instructions || c.send != "") {
+		return errors.New("--check checks and exits: it cannot be combined with -i or -s")
 	}
 	if c.instructions && (c.detach || c.send != "") {
 		return errors.New("-i prints instructions and exits: it cannot be combined with -d or -s")

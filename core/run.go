@@ -126,6 +126,8 @@ func (d *Daemon) start(ctx context.Context, args []string) (code int, m *machine
 		return d.printInstructions(), nil
 	case d.cmd.send != "":
 		return d.sendSignal(ctx), nil
+	case d.cmd.check:
+		return d.checkAndTell(ctx), nil
 	case origin == reexec.Trial:
 		return d.checkOnly(ctx), nil
 	case d.cmd.init && d.PID() == 1 && origin == reexec.Fresh && d.host.Init != nil:

@@ -33,9 +33,7 @@ func (m *machine) deliver(sig os.Signal) {
 // onSignal handles the signals that leave the state as it is.
 func (m *machine) onSignal(e event) state {
 	if e.signal == syscall.SIGUSR1 {
-		text := m.dump()
-		m.d.Logf("%s", text)
-		m.d.reply("dump", replyOK, text)
+		m.giveDump()
 	} else if f := m.d.set.onSignal[e.signal]; f != nil {
 		ctx := m.jobs.ctx
 		m.handlers.add(func() {

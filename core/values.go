@@ -40,8 +40,7 @@ func (d *Daemon) values() (flagValues, error) {
 	values := flagValues{}
 	var errs []error
 	for _, f := range flags {
-		variable := variableName(d.name, f.name)
-		text := d.environment(variable)
+		variable, text := d.Variable(f.name)
 		switch {
 		case len(f.given.texts) > 0:
 			values[f.name] = Value{Text: f.given.String(), Origin: "--" + f.name}
@@ -68,13 +67,15 @@ func (d *Daemon) values() (flagValues, error) {
 	return values, errors.Join(errs...)
 }
 
-// environment returns the value of a variable; empty where there is none.
-func (d *Daemon) environment(name string) string {
-	if d.host.LookupEnv == nil {
-		return ""
+// Variable returns the variable of the environment that is named after the
+// daemon and a setting, such as POLLER_API_TIMEOUT for api.timeout, and its value;
+// empty where there is none.
+func (d *Daemon) Variable(setting string) (name, value string) {
+	name = variableName(d.name, setting)
+	if d.host.LookupEnv != nil {
+		value, _ = d.host.LookupEnv(name)
 	}
-	value, _ := d.host.LookupEnv(name)
-	return value
+	return name, value
 }
 
 // flagValues are the values of standard flags by their names.

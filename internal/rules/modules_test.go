@@ -11,7 +11,7 @@ import (
 // stands for those below it, too. A module without importers is for tests and
 // suites of tests; a test may import every module of this list.
 var importers = map[string][]string{
-	"github.com/alecthomas/kingpin/v2": {"core", "examples"},
+	"github.com/alecthomas/kingpin/v2": {"core", "examples", "plugin"},
 	"github.com/benbjohnson/clock":     {"clockwork"},
 	"github.com/bradfitz/gomemcache":   {"memcache"},
 	"github.com/coreos/go-systemd/v22": {"core"},

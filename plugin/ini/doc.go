@@ -38,9 +38,23 @@
 // or without a byte-order mark, lines end in LF or CRLF, and a file has at most
 // 1 MB.
 //
+// # Where a value comes from
+//
+// For a key that [Key] declares, a variable of the environment comes before the
+// file: POLLER_API_TIMEOUT for the key timeout in [api] of the daemon poller. An
+// empty variable counts as none. The flag --ini FILE names another file.
+//
+// The section [daemon] has values for the flags of [core.StandardFlags], by their
+// names: every = 5s. There the command line comes first, then the environment, then
+// the file, then what the program declares.
+//
+// The dump says of each value where it came from, and shows no secret. -i prints
+// what the file may hold, and --check what is wrong with it.
+//
 // # Reading a value
 //
-// [Value.Get] returns what the file says, or the default. [Value.Set] overrides it
-// at run time and leaves the file alone. Declare keys in the function that
+// [Value.Get] returns what counts; the functions that are given to core.Configure
+// may call it. [Value.Set] overrides it at run time and leaves the file alone.
+// Declare keys in the function that
 // declares the daemon: each daemon needs its own.
 package ini

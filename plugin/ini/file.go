@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
-	"strings"
 	"sync"
+
+	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/evertick/evertick/core"
 )
@@ -16,30 +16,42 @@ import (
 // Config is a daemon's configuration file, and the plugin that reads it: see File.
 // It is safe for concurrent use.
 type Config struct {
-	path     string
+	path     string // as it was declared, or given with --ini
 	optional bool
 	required []string // sections
 	allowed  []string // sections that may hold anything
 	keys     []keyed
 	tables   []tabled
 
+	standard []string                                  // the daemon's standard flags
+	variable func(setting string) (name, value string) // of the environment
+
 	read sync.Once
 	err  error
 	text *document
 }
 
-var _ core.Plugin = (*Config)(nil)
+var (
+	_ core.Plugin       = (*Config)(nil)
+	_ core.FlagPlugin   = (*Config)(nil)
+	_ core.ValueSource  = (*Config)(nil)
+	_ core.OptionPlugin = (*Config)(nil)
+)
 
 // File returns the plugin that reads the file at path, which holds what is
-// declared. A relative path is from the folder in which the daemon was started.
-// The plugin's name is "ini", so a daemon has one such file.
+// declared. A relative path is from the folder in which the daemon was started; the
+// flag --ini names another file. The plugin's name is "ini", so a daemon has one
+// such file.
 func File(path string, declared ...Declaration) *Config {
-	c := &Config{path: path, text: &document{name: path}}
+	c := &Config{path: path, text: &document{name: path}, variable: func(string) (string, string) { return "", "" }}
 	for _, d := range declared {
 		d.declare(c)
 	}
 	return c
 }
+
+// daemonSection is the section that has values for the standard flags.
+const daemonSection = "daemon"
 
 // declaration is one without a value.
 type declaration func(c *Config)
@@ -65,6 +77,35 @@ func Optional() Declaration {
 // Name returns "ini".
 func (c *Config) Name() string { return "ini" }
 
+// Flags adds --ini FILE.
+func (c *Config) Flags(app *kingpin.Application) {
+	app.Flag("ini", "Configuration file.").PlaceHolder(c.path).Default(c.path).StringVar(&c.path)
+}
+
+// Values returns what the section [daemon] has for the standard flags. What is
+// wrong with the file is told by Check.
+func (c *Config) Values(d *core.Daemon, flags []string) (map[string]core.Value, error) {
+	c.standard = flags
+	c.load(d)
+	values := map[string]core.Value{}
+	if s := c.text.section(daemonSection); s != nil {
+		for _, e := range s.entries {
+			if slices.Contains(flags, e.key) {
+				values[e.key] = core.Value{Text: e.value, Origin: c.text.at(e.line)}
+			}
+		}
+	}
+	return values, nil
+}
+
+// Options returns the plugin's part of the dump, and its note for -i.
+func (c *Config) Options(d *core.Daemon) ([]core.Option, error) {
+	return []core.Option{
+		core.OnDump("Configuration", func(*core.Daemon) string { return c.describe() }),
+		core.InstallNote("Write the configuration file " + d.Path(c.path) + ", readable by the daemon's user. It may hold:" + c.sample()),
+	}, nil
+}
+
 // Check reads the file, and returns all that is wrong with it.
 func (c *Config) Check(_ context.Context, d *core.Daemon) error {
 	c.load(d)
@@ -77,10 +118,14 @@ func (c *Config) Setup(context.Context, *core.Daemon) error { return nil }
 // Teardown does nothing.
 func (c *Config) Teardown(context.Context, *core.Daemon) error { return nil }
 
-// Text returns the text of a key, as "section.key", whether it is declared or not;
-// false where the file does not have it.
+// Text returns the text of a key, as "section.key", whether it is declared or not:
+// a variable of the environment, else what the file says; false where there is
+// neither.
 func (c *Config) Text(name string) (value string, ok bool) {
 	f := named(name)
+	if _, value := c.variable(name); value != "" {
+		return value, true
+	}
 	e := c.text.section(f.section).entry(f.key)
 	if e == nil {
 		return "", false
@@ -104,6 +149,7 @@ func (c *Config) load(d *core.Daemon) {
 }
 
 func (c *Config) readFile(d *core.Daemon) []error {
+	c.variable, c.text = d.Variable, &document{name: c.path}
 	if mistakes := c.mistakes(); len(mistakes) > 0 {
 		return mistakes
 	}
@@ -118,155 +164,11 @@ func (c *Config) readFile(d *core.Daemon) []error {
 	doc, problems := parse(c.path, text)
 	c.text = doc
 	problems = append(problems, c.takeKeys()...)
+	errs := c.takeVariables()
 	for _, t := range c.tables {
 		problems = append(problems, t.take(doc)...)
 	}
 	problems = append(problems, c.undeclared()...)
 	problems = append(problems, c.missingSections(text)...)
-	return doc.errors(problems)
-}
-
-// mistakes returns what is wrong with the declarations.
-func (c *Config) mistakes() (errs []error) {
-	seen := map[string]bool{}
-	for _, k := range c.keys {
-		f := k.declared()
-		switch {
-		case f.mistake != "":
-			errs = append(errs, errors.New(f.mistake))
-		case seen[f.label()]:
-			errs = append(errs, fmt.Errorf("%s is declared twice: drop one", f.label()))
-		default:
-			errs = append(errs, k.checkDefault())
-		}
-		seen[f.label()] = true
-	}
-	for _, t := range c.tables {
-		if text := t.declaredMistake(); text != "" {
-			errs = append(errs, errors.New(text))
-		}
-	}
-	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
-}
-
-func (c *Config) takeKeys() (problems []problem) {
-	for _, k := range c.keys {
-		f := k.declared()
-		s := c.text.section(f.section)
-		e := s.entry(f.key)
-		if missing := missing(f, f.section, s, e); missing != nil {
-			if s != nil || !slices.Contains(c.required, f.section) { // else the section is told
-				problems = append(problems, *missing)
-			}
-			continue
-		}
-		if e == nil {
-			continue
-		}
-		if err := k.take(e.value, c.text.at(e.line)); err != nil {
-			problems = append(problems, problem{e.line, err.Error()})
-		}
-	}
-	return problems
-}
-
-// missing returns the problem that a required key of the section with that name,
-// which may not be there, is missing or empty.
-func missing(f *form, name string, s *section, e *entry) *problem {
-	switch {
-	case !f.required:
-		return nil
-	case e != nil && strings.TrimSpace(e.value) == "":
-		return &problem{e.line, fmt.Sprintf("%s is empty: write its value behind the =", label(name, f.key))}
-	case e != nil:
-		return nil
-	case name == "":
-		return &problem{0, fmt.Sprintf("%s is missing: write %s = … above the first section", f.key, f.key)}
-	case s != nil:
-		return &problem{s.line, fmt.Sprintf("%s is missing: write %s = … in this section", label(name, f.key), f.key)}
-	}
-	return &problem{0, fmt.Sprintf("%s is missing: add the section [%s] with %s = …", label(name, f.key), name, f.key)}
-}
-
-// undeclared returns the sections and keys that nobody has declared.
-func (c *Config) undeclared() (problems []problem) {
-	declared := c.declaredKeys()
-	for _, s := range c.text.sections {
-		keys, ok := declared[s.name]
-		switch {
-		case ok:
-			problems = append(problems, unknown(s, keys)...)
-		case slices.Contains(c.required, s.name), slices.Contains(c.allowed, s.name), c.isRow(s.name):
-		case s.name == "":
-			problems = append(problems, unknown(s, nil)...)
-		default:
-			problems = append(problems, problem{s.line, fmt.Sprintf("section [%s] is not known%s", s.name, c.sectionNear(s.name, declared))})
-		}
-	}
-	return problems
-}
-
-// declaredKeys returns the keys by section.
-func (c *Config) declaredKeys() map[string][]string {
-	declared := map[string][]string{}
-	for _, k := range c.keys {
-		f := k.declared()
-		declared[f.section] = append(declared[f.section], f.key)
-	}
-	return declared
-}
-
-func (c *Config) isRow(section string) bool {
-	return slices.ContainsFunc(c.tables, func(t tabled) bool { _, ok := t.row(section); return ok })
-}
-
-// sectionNear returns, for the end of a sentence, which section may have been
-// meant; empty if none is near.
-func (c *Config) sectionNear(name string, declared map[string][]string) string {
-	candidates := slices.Concat(c.required, c.allowed, slices.Sorted(maps.Keys(declared)))
-	_, rest, _ := strings.Cut(name, " ")
-	for _, t := range c.tables {
-		candidates = append(candidates, t.named(rest))
-	}
-	near := nearest(name, candidates)
-	switch {
-	case near == "":
-		return ""
-	case strings.HasSuffix(near, " "):
-		near += anyName
-	}
-	return "; did you mean [" + near + "]?"
-}
-
-// unknown returns the keys of a section that are none of those that are known.
-func unknown(s *section, known []string) (problems []problem) {
-	for _, e := range s.entries {
-		if slices.Contains(known, e.key) {
-			continue
-		}
-		text := label(s.name, e.key) + " is not known"
-		if s.name == "" && len(known) == 0 {
-			text += ": a key belongs below a [section]"
-		}
-		if near := nearest(e.key, known); near != "" {
-			text += "; did you mean " + near + "?"
-		}
-		problems = append(problems, problem{e.line, text})
-	}
-	return problems
-}
-
-// missingSections returns the required sections that are missing or empty.
-func (c *Config) missingSections(text string) (problems []problem) {
-	for _, name := range c.required {
-		switch s := c.text.section(name); {
-		case s == nil && strings.TrimSpace(text) == "":
-			problems = append(problems, problem{0, fmt.Sprintf("the file is empty: add the section [%s]", name)})
-		case s == nil:
-			problems = append(problems, problem{0, fmt.Sprintf("section [%s] is missing: add it", name)})
-		case len(s.entries) == 0:
-			problems = append(problems, problem{s.line, fmt.Sprintf("section [%s] is empty: write its keys below this line", name)})
-		}
-	}
-	return problems
+	return append(doc.errors(problems), errs...)
 }

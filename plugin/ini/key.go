@@ -102,8 +102,8 @@ func (v *Value[T]) Set(value T) error {
 	return nil
 }
 
-// Origin returns where the value came from, such as "poller.ini:12", "default" or
-// "set at run time".
+// Origin returns where the value came from: "poller.ini:12", the name of a variable
+// of the environment, "default" or "set at run time".
 func (v *Value[T]) Origin() string { return v.now.Load().origin }
 
 func (v *Value[T]) declare(c *Config) {
@@ -140,13 +140,31 @@ func (v *Value[T]) checkDefault() error {
 	return nil
 }
 
+// shown returns the value as a dump may show it, and where it came from.
+func (v *Value[T]) shown() (value, origin string) {
+	now := v.now.Load()
+	return v.visible(show(reflect.ValueOf(&now.value).Elem())), now.origin
+}
+
+func (v *Value[T]) defaultText() string {
+	return v.visible(show(reflect.ValueOf(&v.fallback).Elem()))
+}
+
 // otherwise says, for the end of an error, what is so without the line.
 func (v *Value[T]) otherwise() string {
-	fallback := show(reflect.ValueOf(&v.fallback).Elem())
+	fallback := v.defaultText()
 	if v.required || v.secret || fallback == "" {
 		return ""
 	}
 	return fmt.Sprintf(" (without this line it is %s)", fallback)
+}
+
+// setting returns the name that its variable of the environment is made of.
+func (f *form) setting() string {
+	if f.section == "" {
+		return f.key
+	}
+	return f.section + "." + f.key
 }
 
 // label returns what people call the key.
@@ -159,4 +177,6 @@ type keyed interface {
 	declared() *form
 	take(text, origin string) error
 	checkDefault() error
+	shown() (value, origin string)
+	defaultText() string
 }

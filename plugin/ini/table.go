@@ -118,6 +118,34 @@ func (t *Table[T]) take(d *document) (problems []problem) {
 	return problems
 }
 
+// forms returns the keys of a section.
+func (t *Table[T]) forms() []form {
+	forms := make([]form, len(t.columns))
+	for i, c := range t.columns {
+		forms[i] = c.form
+	}
+	return forms
+}
+
+// defaultText returns what a section has that has not that key.
+func (t *Table[T]) defaultText(i int) string {
+	c := t.columns[i]
+	return c.visible(show(reflect.ValueOf(&t.defaults).Elem().Field(c.index)))
+}
+
+// shown returns the rows as a dump may show them.
+func (t *Table[T]) shown() (lines []string) {
+	for _, row := range t.Rows() {
+		value := reflect.ValueOf(&row.Value).Elem()
+		var parts []string
+		for _, c := range t.columns {
+			parts = append(parts, c.key+" = "+c.visible(show(value.Field(c.index))))
+		}
+		lines = append(lines, fmt.Sprintf("[%s] %s", t.named(row.Name), strings.Join(parts, ", ")))
+	}
+	return lines
+}
+
 // read makes a value of a section.
 func (t *Table[T]) read(s *section) (value T, problems []problem) {
 	value = t.defaults
@@ -152,4 +180,7 @@ type tabled interface {
 	row(section string) (name string, ok bool)
 	named(row string) string
 	take(d *document) []problem
+	forms() []form
+	defaultText(i int) string
+	shown() []string
 }
