@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/forker"
@@ -70,6 +71,19 @@ func (d *Daemon) stopChildren(ctx context.Context) {
 		}
 		d.Logf("Error: child %d (task %s) has not ended within %s: it was killed", i.PID, i.Task, limit)
 	}
+}
+
+// stopChildrenBy ends all children within a limit, beside all else: the lock is
+// lost, and they must not go on without it.
+func (d *Daemon) stopChildrenBy(limit time.Duration) {
+	if len(d.children.List()) == 0 {
+		return
+	}
+	go func() {
+		ctx, cancel := clockwork.WithTimeout(context.Background(), d.host.Clock, limit)
+		defer cancel()
+		d.children.Stop(ctx)
+	}()
 }
 
 // killChildren ends what children an end without teardown has left.

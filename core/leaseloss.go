@@ -57,6 +57,7 @@ func (m *machine) onLeaseLostTearingDown(e event) state {
 		return m.state
 	}
 	m.loseLeaseInTeardown(e.cause)
+	m.d.stopChildrenBy(m.lease.lossGrace())
 	if m.jobs.mayStillRun() {
 		return m.leaveAtOnce("what was abandoned")
 	}
@@ -66,6 +67,7 @@ func (m *machine) onLeaseLostTearingDown(e event) state {
 func (m *machine) decideLeaseLost(e event) {
 	m.jobs.repeat(false)
 	m.timers.clear(leaseAt, iterationTimeoutAt, backOffAt)
+	m.d.stopChildrenBy(m.lease.lossGrace())
 	text := m.lossText(e.cause)
 	switch {
 	case m.ending.plan.cause != "" && !m.ending.plan.restart: // we are leaving anyway
@@ -93,6 +95,7 @@ func (m *machine) leaveAtOnce(what string) state {
 		}
 		m.jobs.abandon()
 	}
+	m.d.killChildren()
 	m.dropLease().stopSoon()
 	m.forgetLease(true)
 	if !m.ending.plan.restart {

@@ -60,6 +60,7 @@ func TestFoundLives(t *testing.T) {
 		"a dump was lost at exec, while a lost lock was given back":                                    `{"Seed":1,"Detached":true,"Interval":1000000000,"Lock":"leased","TTL":5000000000,"Steps":[{"At":1000000,"Does":"lock slow","For":6000000000},{"At":4000000000,"Does":"SIGUSR1"}]}`,
 		"alerts vanished untold when the daemon left at once":                                          `{"Seed":1,"Detached":true,"Interval":250000000,"Execute":1500000000,"Steps":[{"At":100000000,"Does":"mail slow","For":1000000000},{"At":525000000,"Does":"SIGINT"},{"At":1043000000,"Does":"SIGINT"},{"At":1044000000,"Does":"SIGINT"}]}`,
 		"at interval 0 Goexit made the successes before it forgotten":                                  `{"Seed":1,"Detached":true,"MaxFailures":2,"Execute":100000000,"Iterations":[{"N":2,"Does":"fails"},{"N":17,"Does":"goexits"}]}`,
+		"a child lived on when the lock was given back by a stop that was forced":                      `{"Seed":1,"Detached":true,"Execute":100000000,"Forks":[{"At":"setup","Many":1,"Does":"hangs"}],"Steps":[{"At":500000000,"Does":"SIGTERM"},{"At":1500000000,"Does":"SIGTERM"}]}`,
 		"a success while draining did not end a row of failures":                                       `{"Seed":1,"Detached":true,"Interval":1000000000,"MaxFailures":2,"Execute":200000000,"Iterations":[{"N":1,"Does":"fails"},{"N":3,"Does":"fails"}],"Steps":[{"At":0,"Does":"binary lost"},{"At":1100000000,"Does":"SIGHUP"}]}`,
 	} {
 		t.Run(what, func(t *testing.T) { explore.Replay(t, life) })

@@ -337,6 +337,7 @@ func (m *machine) exit(code int) state {
 	case !m.ending.flushed.Load(): // a forced end waits for none
 		m.d.alerts.logPending()
 	}
+	m.d.killChildren() // they must not go on without the lock
 	m.inheritTheRest()
 	if m.releasing {
 		m.d.Logf("Error: the lock was not given back: the end did not wait for that")

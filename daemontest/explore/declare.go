@@ -32,8 +32,11 @@ var (
 )
 
 // declare returns the daemon of the life. told is called in
-// the life's own Setups and Teardowns, one at either end of the others.
-func (l *Life) declare(told func(d *core.Daemon, set bool, stage int)) daemontest.NewFunc {
+// the life's own Setups and Teardowns, one at either end of the others, forked
+// with what each fork returns, and reaped with each child that was reaped.
+func (l *Life) declare(
+	told func(d *core.Daemon, set bool, stage int), forked func(d *core.Daemon, err error), reaped func(h core.HookInfo),
+) daemontest.NewFunc {
 	calls := make([]atomic.Int64, len(l.Functions))
 	return func(extra ...core.Option) *core.Daemon {
 		options := l.options()
@@ -53,7 +56,18 @@ func (l *Life) declare(told func(d *core.Daemon, set bool, stage int)) daemontes
 			core.Setup(func(_ context.Context, d *core.Daemon) error { told(d, true, 1); return nil }),
 			core.Teardown(func(_ context.Context, d *core.Daemon) error { told(d, false, 1); return nil }),
 		)
-		return core.New("poller", append(options, extra...)...)
+		for _, f := range l.Forks {
+			options = append(options, f.At.option(func(_ context.Context, d *core.Daemon) error {
+				f.start(d, forked)
+				return nil
+			}))
+		}
+		if len(l.Forks) > 0 {
+			options = append(options, core.On(core.HookReap, func(_ context.Context, _ *core.Daemon, h core.HookInfo) { reaped(h) }))
+		}
+		d := core.New("poller", append(options, extra...)...)
+		l.limitChildren(d)
+		return d
 	}
 }
 
@@ -243,6 +257,8 @@ func (l *Life) action(s Step) daemontest.Action {
 		return daemontest.RemoveFile(pidPath)
 	case NoLogFile:
 		return daemontest.RemoveFile(logPath)
+	case KillChildren:
+		return daemontest.SignalChild("", 0, syscall.SIGKILL)
 	case WallClock:
 		return daemontest.StepWallClock(s.For)
 	default:

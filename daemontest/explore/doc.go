@@ -25,13 +25,20 @@
 //
 //   - Never two iterations at once in a process, nor in two processes under one
 //     lock, as long as nobody tampers with the lock.
+//
 //   - No iteration begins without the lock, nor later after it was taken away
 //     than its holder can have noticed.
+//
 //   - No iteration runs past its time-out; no stage is set up or torn down twice,
 //     or never torn down; every tick is served or counted as missed, once; only
 //     somebody who asks twice forces a stop.
+//
 //   - No event comes that the lifecycle calls impossible, and no goroutine is
 //     left: package daemontest finds these.
+//
+//   - A fork is refused from the moment on at which a stop or a restart is decided,
+//     and never else; no child lives when the lock is given back, when the next
+//     program is executed, or after its daemon; each is reaped once.
 //
 // In the end:
 //
@@ -46,7 +53,8 @@
 // # Files
 //
 // life: the data, and the bounds that it is judged by. draw: at random. declare:
-// as a daemon and its scenario. source: as Go source. notes: what is noted of a
+// as a daemon and its scenario. children: what it forks; childcheck: what must be
+// true of that. source: as Go source. notes: what is noted of a
 // life. check: what must be true at each event. watch: takes the notes while a
 // life is played. judge: what must be true in the end. play: one life. search:
 // many lives, and the cells that they reach.

@@ -45,6 +45,7 @@ func draw(t *rapid.T) Life {
 	l.Iterations = d.iterations(&l)
 	l.Functions = d.functions()
 	l.Steps = d.steps(&l)
+	d.children(&l)
 	return l
 }
 
@@ -169,6 +170,35 @@ func (d drawer) steps(l *Life) (all []Step) {
 	}
 	slices.SortStableFunc(all, func(a, b Step) int { return int(a.At - b.At) })
 	return all
+}
+
+// children draws what the life forks.
+func (d drawer) children(l *Life) {
+	for len(l.Forks) < 3 && d.number(0, 4, "another fork") > 2 {
+		f := Fork{
+			At:   pick(d, "forks in", PreExecute, PreExecute, PreExecute, Setup, Teardown, OnRestart),
+			Many: pick(d, "children", 1, 2, 5),
+			Does: pick(d, "child does", childDeeds...),
+		}
+		if f.At == PreExecute {
+			f.N = int64(pick(d, "forks in iteration", 1, 2, 3, 5, 10))
+		}
+		if f.Does == Takes || f.Does == Sleeps {
+			f.For = d.span(l, "child takes")
+		}
+		l.Forks = append(l.Forks, f)
+	}
+	if len(l.Forks) == 0 {
+		return
+	}
+	l.MaxChildren = pick(d, "children at once", 0, 1, 3)
+	l.QueueChildren = d.often("children are queued")
+	l.ChildTimeout = pick(d, "child's time-out", 0, 4*time.Second, time.Second)
+	if d.seldom("children are killed") {
+		at := Step{At: d.instant(l, 0), Does: KillChildren}
+		l.Steps = append(l.Steps, at)
+		slices.SortStableFunc(l.Steps, func(a, b Step) int { return int(a.At - b.At) })
+	}
 }
 
 // mostSteps is when the last step happens at the latest.

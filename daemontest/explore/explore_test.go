@@ -50,6 +50,13 @@ func everything() explore.Life {
 	} {
 		l.Functions = append(l.Functions, explore.Function{At: at, Call: int64(i % 2), Does: explore.Takes, For: time.Millisecond})
 	}
+	for i, does := range []explore.Deed{
+		explore.Takes, explore.Sleeps, explore.Hangs, explore.Fails, explore.Panics, explore.Crashes,
+	} {
+		at := []explore.Place{explore.PreExecute, explore.Setup, explore.Teardown, explore.OnRestart}[i%4]
+		l.Forks = append(l.Forks, explore.Fork{At: at, N: 1, Many: i, Does: does, For: time.Second})
+	}
+	l.MaxChildren, l.QueueChildren, l.ChildTimeout = 3, true, 4*time.Second
 	for i, does := range []explore.Action{
 		explore.Term, explore.Int, explore.Hup, explore.Usr1, explore.Cont, explore.Halt, explore.Kill,
 		explore.SendStop, explore.SendRestart, explore.SendDump, explore.RunSecond,
@@ -58,7 +65,7 @@ func everything() explore.Life {
 		explore.LockClock, explore.Suspended,
 		explore.DiskFull, explore.DiskFree, explore.MailDown, explore.MailBack, explore.MailSlow,
 		explore.BinaryBroken, explore.BinaryHangs, explore.BinaryLost, explore.BinaryBack,
-		explore.NoPIDFile, explore.NoLogFile, explore.WallClock,
+		explore.NoPIDFile, explore.NoLogFile, explore.WallClock, explore.KillChildren,
 	} {
 		l.Steps = append(l.Steps, explore.Step{At: time.Duration(i) * 500 * time.Microsecond, Does: does, Any: i == 2})
 	}
@@ -102,6 +109,8 @@ import (
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/daemontest"
+	"github.com/evertick/evertick/daemontest/explore"
+	"github.com/evertick/evertick/forker"
 	"github.com/evertick/evertick/lock"
 	"github.com/evertick/evertick/logfile"
 	"github.com/evertick/evertick/mail"

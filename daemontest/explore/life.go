@@ -39,6 +39,12 @@ type Life struct {
 	// Functions are what the daemon's other functions do beyond nothing.
 	Functions []Function `json:",omitzero"`
 
+	// Forks are the children that it forks; the others are their limits.
+	Forks         []Fork        `json:",omitzero"`
+	MaxChildren   int           `json:",omitzero"`
+	QueueChildren bool          `json:",omitzero"` // those beyond are queued
+	ChildTimeout  time.Duration `json:",omitzero"`
+
 	// Steps are what happens beside the daemon. When the last of them is over,
 	// all faults are mended; some time after that the daemon is stopped.
 	Steps []Step `json:",omitzero"`
@@ -53,6 +59,15 @@ const (
 	File   LockKind = "file"   // held until its holder dies
 	Leased LockKind = "leased" // expires after TTL
 )
+
+// Fork is children that a daemon forks.
+type Fork struct {
+	At   Place         // PreExecute, Setup, Teardown or OnRestart
+	N    int64         `json:",omitzero"` // of PreExecute: only in this iteration
+	Many int           // how many
+	Does Deed          // what each of them does
+	For  time.Duration `json:",omitzero"` // Takes, Sleeps
+}
 
 // Deed is what a function does.
 type Deed string
@@ -70,6 +85,7 @@ const (
 	Hangs    Deed = "hangs"
 	Stops    Deed = "stops"    // calls d.Stop
 	Restarts Deed = "restarts" // calls d.Restart
+	Crashes  Deed = "crashes"  // of a child: SIGSEGV
 )
 
 // Iteration is what one iteration does.
@@ -152,6 +168,7 @@ const (
 	NoPIDFile    Action = "rm the PID file"
 	NoLogFile    Action = "rm the log"
 	WallClock    Action = "wall clock"
+	KillChildren Action = "SIGKILL to all children"
 )
 
 // name returns the step in words.

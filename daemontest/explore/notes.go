@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/daemontest/internal/world"
 )
 
@@ -22,6 +23,7 @@ type watcher struct {
 	violations []string
 	cells      Cells
 	lastBegun  time.Duration // of any iteration
+	reaps      map[int]int   // how often a child was reaped, by PID
 }
 
 // process is what is known of one process.
@@ -29,6 +31,7 @@ type process struct {
 	pid      int
 	programs []*program
 	handled  bool // an event: it is a daemon
+	state    string
 	stopped  bool // by SIGSTOP
 	resumed  time.Duration
 	signals  []signalled
@@ -73,6 +76,9 @@ type ticks struct {
 	known  bool  // the grid
 	first  time.Duration
 }
+
+// generation returns the program of a process that the daemon is.
+func generation(d *core.Daemon) *world.Generation { return d.Clock().(*world.Clock).Generation() }
 
 func newWatcher(l *Life) *watcher { return &watcher{life: l, cells: Cells{}} }
 

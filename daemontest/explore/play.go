@@ -29,7 +29,7 @@ const reportLines = 150
 // bubble.
 func Play(t *testing.T, l Life) Outcome {
 	w := newWatcher(&l)
-	played := daemontest.Play(t, l.declare(w.setOrTorn), l.scenario(w), w)
+	played := daemontest.Play(t, l.declare(w.setOrTorn, w.forked, w.reaped), l.scenario(w), w)
 	defer played.Sim.Remove()
 	return Outcome{Wrong: w.judge(played), Cells: w.cells, Timeline: played.Sim.Timeline.Report(reportLines, nil, nil)}
 }
@@ -37,7 +37,7 @@ func Play(t *testing.T, l Life) Outcome {
 // scenario returns the life as daemontest plays it.
 func (l *Life) scenario(w *watcher) daemontest.Scenario {
 	s := daemontest.Scenario{
-		Args: l.args(), Execute: l.script(), Supervised: l.Supervised, Seed: l.Seed,
+		Args: l.args(), Execute: l.script(), Supervised: l.Supervised, Seed: l.Seed, Children: Children(),
 		Limit: l.end() + l.stopBound() + time.Second,
 	}
 	for _, step := range append(l.Steps[:len(l.Steps):len(l.Steps)], l.mends()...) {

@@ -15,6 +15,8 @@ import (
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/daemontest"
+	"github.com/evertick/evertick/daemontest/explore"
+	"github.com/evertick/evertick/forker"
 	"github.com/evertick/evertick/lock"
 	"github.com/evertick/evertick/logfile"
 	"github.com/evertick/evertick/mail"
@@ -30,7 +32,7 @@ var _ = func(t *testing.T) {
 	var calls5 atomic.Int64
 	var calls7 atomic.Int64
 	daemontest.Run(t, func(extra ...core.Option) *core.Daemon {
-		return core.New("poller", append([]core.Option{
+		d := core.New("poller", append([]core.Option{
 			core.Every(time.Second),
 			core.MissedTicks(core.Skip),
 			core.RestartBackoff(time.Second, 4*time.Second),
@@ -107,8 +109,50 @@ var _ = func(t *testing.T) {
 					panic(err)
 				}
 			}),
+			core.On(core.HookPreExecute, func(_ context.Context, d *core.Daemon, _ core.HookInfo) {
+				if d.Iteration() == 1 {
+					for range 0 {
+						_ = explore.Start(d, explore.Takes, time.Second)
+					}
+				}
+			}),
+			core.Setup(func(_ context.Context, d *core.Daemon) error {
+				for range 1 {
+					_ = explore.Start(d, explore.Sleeps, time.Second)
+				}
+				return nil
+			}),
+			core.Teardown(func(_ context.Context, d *core.Daemon) error {
+				for range 2 {
+					_ = explore.Start(d, explore.Hangs, time.Second)
+				}
+				return nil
+			}),
+			core.On(core.HookRestart, func(_ context.Context, d *core.Daemon, _ core.HookInfo) {
+				for range 3 {
+					_ = explore.Start(d, explore.Fails, time.Second)
+				}
+			}),
+			core.On(core.HookPreExecute, func(_ context.Context, d *core.Daemon, _ core.HookInfo) {
+				if d.Iteration() == 1 {
+					for range 4 {
+						_ = explore.Start(d, explore.Panics, time.Second)
+					}
+				}
+			}),
+			core.Setup(func(_ context.Context, d *core.Daemon) error {
+				for range 5 {
+					_ = explore.Start(d, explore.Crashes, time.Second)
+				}
+				return nil
+			}),
 		}, extra...)...)
+		d.Children().Max = 3
+		d.Children().Timeout = 4 * time.Second
+		d.Children().Full = forker.Queue
+		return d
 	}, daemontest.Scenario{
+		Children:   explore.Children(),
 		Args:       "-d -p poller.pid",
 		Supervised: true,
 		Seed:       3,
@@ -154,18 +198,19 @@ var _ = func(t *testing.T) {
 			daemontest.At(16500*time.Microsecond, daemontest.RemoveFile("poller.pid")),
 			daemontest.At(17*time.Millisecond, daemontest.RemoveFile("/var/log/poller.log")),
 			daemontest.At(17500*time.Microsecond, daemontest.StepWallClock(0)),
-			daemontest.At(1017500*time.Microsecond, daemontest.Signal(syscall.SIGCONT)),
-			daemontest.At(1017500*time.Microsecond, daemontest.LockOutage(nil)),
-			daemontest.At(1017500*time.Microsecond, daemontest.LockTakes(0)),
-			daemontest.At(1017500*time.Microsecond, daemontest.FreeLock("memcached://cache/poller")),
-			daemontest.At(1017500*time.Microsecond, daemontest.LockAnswersLost(nil)),
-			daemontest.At(1017500*time.Microsecond, daemontest.LockPauses(false)),
-			daemontest.At(1017500*time.Microsecond, daemontest.LockUnwatched(nil)),
-			daemontest.At(1017500*time.Microsecond, daemontest.DiskFull(false)),
-			daemontest.At(1017500*time.Microsecond, daemontest.MailDown(nil)),
-			daemontest.At(1017500*time.Microsecond, daemontest.MailTakes(0)),
-			daemontest.At(1017500*time.Microsecond, daemontest.BreakBinary(nil)),
-			daemontest.At(76880500*time.Microsecond, daemontest.Signal(syscall.SIGTERM)),
+			daemontest.At(18*time.Millisecond, daemontest.SignalChild("", 0, syscall.SIGKILL)),
+			daemontest.At(1018*time.Millisecond, daemontest.Signal(syscall.SIGCONT)),
+			daemontest.At(1018*time.Millisecond, daemontest.LockOutage(nil)),
+			daemontest.At(1018*time.Millisecond, daemontest.LockTakes(0)),
+			daemontest.At(1018*time.Millisecond, daemontest.FreeLock("memcached://cache/poller")),
+			daemontest.At(1018*time.Millisecond, daemontest.LockAnswersLost(nil)),
+			daemontest.At(1018*time.Millisecond, daemontest.LockPauses(false)),
+			daemontest.At(1018*time.Millisecond, daemontest.LockUnwatched(nil)),
+			daemontest.At(1018*time.Millisecond, daemontest.DiskFull(false)),
+			daemontest.At(1018*time.Millisecond, daemontest.MailDown(nil)),
+			daemontest.At(1018*time.Millisecond, daemontest.MailTakes(0)),
+			daemontest.At(1018*time.Millisecond, daemontest.BreakBinary(nil)),
+			daemontest.At(76881*time.Millisecond, daemontest.Signal(syscall.SIGTERM)),
 		},
 	})
 }

@@ -22,14 +22,20 @@ func Source(l Life) string {
 			fmt.Fprintf(&b, "\tvar calls%d atomic.Int64\n", i)
 		}
 	}
-	b.WriteString("\tdaemontest.Run(t, func(extra ...core.Option) *core.Daemon {\n\t\treturn core.New(\"poller\", append([]core.Option{\n")
+	b.WriteString("\tdaemontest.Run(t, func(extra ...core.Option) *core.Daemon {\n\t\t" + l.declares() + "core.New(\"poller\", append([]core.Option{\n")
 	for _, o := range l.optionSources() {
 		fmt.Fprintf(&b, "\t\t\t%s,\n", o)
 	}
 	for i, f := range l.Functions {
 		fmt.Fprintf(&b, "\t\t\t%s,\n", f.source(i))
 	}
-	b.WriteString("\t\t}, extra...)...)\n\t}, daemontest.Scenario{\n")
+	for _, f := range l.Forks {
+		fmt.Fprintf(&b, "\t\t\t%s,\n", f.source())
+	}
+	b.WriteString("\t\t}, extra...)...)\n" + l.limitsSource() + "\t}, daemontest.Scenario{\n")
+	if len(l.Forks) > 0 {
+		b.WriteString("\t\tChildren: explore.Children(),\n")
+	}
 	if args := l.args(); args != "" {
 		fmt.Fprintf(&b, "\t\tArgs: %q,\n", args)
 	}
@@ -60,6 +66,37 @@ func source(d time.Duration) string {
 		}
 	}
 	return "" // never: a nanosecond fits
+}
+
+// declares is what stands before the declaration.
+func (l *Life) declares() string {
+	if l.MaxChildren > 0 || l.ChildTimeout > 0 || l.QueueChildren {
+		return "d := "
+	}
+	return "return "
+}
+
+// limitsSource returns what limitChildren does, as Go source.
+func (l *Life) limitsSource() string {
+	var b strings.Builder
+	if l.declares() == "return " {
+		return ""
+	}
+	if l.MaxChildren > 0 {
+		fmt.Fprintf(&b, "\t\td.Children().Max = %d\n", l.MaxChildren)
+	}
+	if l.ChildTimeout > 0 {
+		fmt.Fprintf(&b, "\t\td.Children().Timeout = %s\n", source(l.ChildTimeout))
+	}
+	if l.QueueChildren {
+		b.WriteString("\t\td.Children().Full = forker.Queue\n")
+	}
+	return b.String() + "\t\treturn d\n"
+}
+
+// stage returns the option of a place that is no hook.
+func (p Place) stage() string {
+	return map[Place]string{Check: "CheckEnvironment", Setup: "Setup", Teardown: "Teardown"}[p]
 }
 
 // optionSources returns what options does, as Go source.
@@ -103,7 +140,7 @@ func (f Function) source(i int) string {
 		return fmt.Sprintf("core.On(core.%s, func(ctx context.Context, d *core.Daemon, _ core.HookInfo) {\n\t\t\t\t%sif err := (%s)(ctx, d); err != nil {\n\t\t\t\t\tpanic(err)\n\t\t\t\t}\n\t\t\t})",
 			hook, once("return"), f.Does.source(f.For))
 	}
-	name := map[Place]string{Check: "CheckEnvironment", Setup: "Setup", Teardown: "Teardown"}[f.At]
+	name := f.At.stage()
 	if f.Call == 0 {
 		return fmt.Sprintf("core.%s(%s)", name, f.Does.source(f.For))
 	}
@@ -173,6 +210,8 @@ func (l *Life) actionSource(s Step) string {
 		return "StepLockClock(" + source(s.For) + ")"
 	case Suspended:
 		return "Suspend(" + source(s.For) + ")"
+	case KillChildren:
+		return `SignalChild("", 0, syscall.SIGKILL)`
 	case WallClock:
 		return "StepWallClock(" + source(s.For) + ")"
 	case LockFreed:
@@ -195,4 +234,21 @@ func (l *Life) actionSource(s Step) string {
 		return text
 	}
 	return fmt.Sprintf("Signal(syscall.%s)", s.Does)
+}
+
+// source returns what the fork does, as Go source.
+func (f Fork) source() string {
+	text := fmt.Sprintf("for range %d {\n_ = explore.Start(d, explore.%s, %s)\n}", f.Many, deedNames[f.Does], source(f.For))
+	if f.At == PreExecute {
+		text = fmt.Sprintf("if d.Iteration() == %d {\n%s\n}", f.N, text)
+	}
+	if hook := hooks[f.At]; hook != "" {
+		return fmt.Sprintf("core.On(core.%s, func(_ context.Context, d *core.Daemon, _ core.HookInfo) {\n%s\n})", hook, text)
+	}
+	return fmt.Sprintf("core.%s(func(_ context.Context, d *core.Daemon) error {\n%s\nreturn nil\n})", f.At.stage(), text)
+}
+
+// deedNames are the names of the deeds of children.
+var deedNames = map[Deed]string{
+	Takes: "Takes", Sleeps: "Sleeps", Hangs: "Hangs", Fails: "Fails", Panics: "Panics", Crashes: "Crashes",
 }

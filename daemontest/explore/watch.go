@@ -26,7 +26,7 @@ func (w *watcher) Program(g *world.Generation, hooks *host.Hooks) {
 		w.checkTornDown(p, before)
 		w.checkTimeout(p, before)
 	}
-	p.inARow = 0
+	p.inARow, p.state = 0, "checking"
 	p.programs = append(p.programs, prog)
 	observe, execute := hooks.Observe, hooks.Execute
 	hooks.Observe = func(o host.Observation) {
@@ -46,7 +46,7 @@ func (w *watcher) Program(g *world.Generation, hooks *host.Hooks) {
 // setOrTorn is for Life.declare: one of the life's own stages was set up, or
 // torn down.
 func (w *watcher) setOrTorn(d *core.Daemon, set bool, stage int) {
-	g := d.Clock().(*world.Clock).Generation()
+	g := generation(d)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, prog := range w.process(g.PID()).programs {
@@ -77,7 +77,7 @@ func (w *watcher) observe(p *process, prog *program, o host.Observation) {
 	now := w.sim.Now()
 	switch o.Kind {
 	case host.Handled:
-		p.handled = true
+		p.handled, p.state = true, o.To
 		w.cells[[2]string{o.From, o.Event}]++
 		w.handled(p, prog, o, now)
 	case host.Begun:
@@ -102,6 +102,7 @@ func (w *watcher) observe(p *process, prog *program, o host.Observation) {
 		p.alerts++
 	case host.Exiting:
 		p.exited, p.code = true, o.Code
+		w.checkChildren(p)
 		w.checkTornDown(p, prog)
 	default:
 	}

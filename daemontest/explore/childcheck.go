@@ -1,0 +1,74 @@
+package explore
+
+import (
+	"errors"
+	"time"
+
+	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/forker"
+)
+
+// forked checks that forks are refused from the moment on at which a stop or a
+// restart is decided, and before a daemon may set up, and at no other time.
+func (w *watcher) forked(d *core.Daemon, err error) {
+	g := generation(d)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.process(g.PID())
+	if !g.Alive() || p.exited {
+		return
+	}
+	closed := errors.Is(err, forker.ErrClosed)
+	switch p.state {
+	case "setting up", "sleeping", "executing":
+		if closed {
+			w.violated(p.pid, "a fork is refused while the daemon is %s", p.state)
+		}
+	default:
+		if !closed {
+			w.violated(p.pid, "a fork is not refused while the daemon is %s: %v", p.state, err)
+		}
+	}
+	if err != nil && !closed && !errors.Is(err, forker.ErrFull) {
+		w.violated(p.pid, "a fork fails: %v", err)
+	}
+}
+
+// checkChildren checks, when the process is about to exit and has given its lock
+// back, that no child of it lives. The mutex is held.
+func (w *watcher) checkChildren(p *process) {
+	for _, c := range w.sim.Children() {
+		if c.Daemon().PID() == p.pid && c.Alive() {
+			w.violated(p.pid, "the lock is given back, and %s lives", c)
+		}
+	}
+}
+
+// reaped notes that a child was told to be reaped.
+func (w *watcher) reaped(h core.HookInfo) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.reaps == nil {
+		w.reaps = map[int]int{}
+	}
+	if w.reaps[h.Child.PID]++; w.reaps[h.Child.PID] > 1 {
+		w.violated(h.Child.PID, "a child is reaped twice")
+	}
+}
+
+// judgeChildren judges the children in the end: each was reaped and told of, or
+// has died with its daemon, at once.
+func (w *watcher) judgeChildren(ends map[int]time.Duration, complain func(int, string, ...any)) {
+	for _, c := range w.sim.Children() {
+		_, at, reaped := c.Exit()
+		died := ends[c.Daemon().PID()]
+		switch {
+		case c.Alive():
+			complain(c.PID(), "the child lives in the end")
+		case at > died+time.Millisecond && died > 0:
+			complain(c.PID(), "the child dies at %s, and its daemon has died at %s", at, died)
+		case reaped && w.reaps[c.PID()] == 0 && !c.Daemon().Killed():
+			complain(c.PID(), "no hook has told that the child was reaped")
+		}
+	}
+}
