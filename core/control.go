@@ -99,6 +99,10 @@ func (d *Daemon) completeEnd(pid int) string {
 		return ""
 	}
 	const how = "it had no time to clean up"
+	d.findStateFile()
+	if before := d.life.read(); before != nil && before.PID == pid {
+		_ = d.life.files.Remove(d.life.path) // its end is told here
+	}
 	if d.set.logName != nil {
 		d.log.Open()
 		d.log.PrintAs(pid, "Shutdown Complete: "+how+". -s stop has removed its PID file "+path)

@@ -45,6 +45,9 @@ type shared struct {
 	report   sync.Once // of the start
 
 	alertHandlers atomic.Pointer[handlerQueue] // of HookError, for Alertf; nil before setup, and where there are none
+	reported      atomic.Bool
+	logFile       atomic.Pointer[string] // as the disk knows it; nil before there is one
+	life          stateFile
 }
 
 // New declares a daemon. name stands in logs, alerts and messages; it should

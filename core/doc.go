@@ -48,6 +48,18 @@
 // within the first 10 s of the process's life or more often than [MaxRestarts]
 // allows.
 //
+// # When it dies
+//
+// What the Go runtime prints at a crash reaches the log file, from the opening of the
+// log on and through restarts; with -d all of standard error does, as soon as the start
+// was reported. A state file, FILE.state beside the lock file, else beside the log file
+// (NAME.state in the folder of a log whose file changes), says while the process runs
+// how far it came, once a second at most; without a lock file and a log file there is
+// none. The next start of the daemon on the machine finds it if the process did not
+// end by itself, and tells so in the log and as an alert. A stop, an exit with status 1,
+// a restart in place and a reboot are no such end. Where several instances share the
+// file, it tells of the one that was started last.
+//
 // # How it works
 //
 // Everything that happens is an event, and one goroutine handles all events,
@@ -68,17 +80,20 @@
 //	queue states timers lease  the events and their order; the states; deadlines
 //	                           and the lease, the parts that others know of
 //	history handover           what the programs of a process know of each other
-//	cleanups handlerqueue      what teardown undoes; functions beside the loop
+//	cleanups statefile handlerqueue
+//	                           what teardown undoes; how far the process came,
+//	                           for the next one; functions beside the loop
 //	stopnotice ticks rememberticks
 //	                           the channel that is closed at a stop; schedules,
 //	                           and the file that remembers their ticks
 //	alerts                     mails on their way
 //	hooks plugin declaration options standardflags
 //	                           what a user declares; the flags for it
-//	process daemon stopping values owner
+//	process daemon stopping values owner life followlog
 //	                           what this process is; the Daemon; its stop as
 //	                           Execute sees it; the values of its flags; as
-//	                           whom it holds its lock
+//	                           whom it holds its lock; where its state file
+//	                           is; where a crash is told
 //	call validate              how it calls the user's functions; its checks
 //	worker pidfile trial ending health
 //	                           the other parts of the machine, each on its own
@@ -86,7 +101,7 @@
 //	command control            flags, -H, -i; -s and its replies
 //	schedule housekeeping lock ready dump signals
 //	                           steps that several events have in common
-//	lossreport stop restart leaseloss standby failure iterate start
+//	lossreport stop restart leaseloss standby failure iterate lastwords start
 //	                           what is done at an event, by phase of life
 //	lifecycle run              the table of states and events; Main and Run
 //

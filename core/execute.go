@@ -31,6 +31,9 @@ func (x *executor) iterate(ctx context.Context, now time.Time) (end time.Time, t
 	d := x.d
 	x.counted = false
 	n := d.counters.begin(now)
+	if d.life.due(now) {
+		d.noteLife(n, now)
+	}
 	if d.host.Hooks.Observe != nil {
 		d.host.Hooks.Observe(host.Observation{Kind: host.Begun, Iteration: n})
 	}

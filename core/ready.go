@@ -46,6 +46,7 @@ func (m *machine) becomeReady() {
 		m.notify("READY=1")
 	}
 	m.d.reportStart(reexec.Report{Running: true, Message: m.noLogNote()})
+	m.d.releaseStderr()
 	if first && m.inherited != nil && m.restartAfterSetup == "" {
 		m.d.reply("restart", replyOK, fmt.Sprintf("PID %d has restarted in place (restart %d)", m.d.PID(), m.d.Restarts()))
 	}

@@ -85,6 +85,7 @@ func (d *Daemon) prepare() error {
 	d.log = logfile.New(logfile.Config{
 		Daemon: d.name, Host: d.host.Name, PID: d.PID(), Clock: d.host.Clock, Files: d.host.Files,
 		Stdout: d.host.Stdout, Stderr: d.host.Stderr, Resolve: d.Path,
+		Opened: func(path string) { _ = d.followLog(path) }, // the next file may do
 		Observe: func(pid int, message string) {
 			d.observe(host.Observation{Kind: host.Logged, Text: message, PID: pid})
 		},
@@ -136,6 +137,10 @@ func (d *Daemon) start(ctx context.Context, args []string) (code int, m *machine
 		return d.launch(ctx, args), nil
 	case origin == reexec.Restarted:
 		d.inherit()
+	}
+	d.findStateFile()
+	if d.inherited != nil {
+		d.life.inherit(d.PID())
 	}
 	m = newMachine(d, args, &lifecycle)
 	m.listen()

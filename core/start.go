@@ -90,6 +90,7 @@ func (m *machine) open() error {
 	if former := m.pid.former(); former != 0 && !m.resumed {
 		m.d.Logf("Warning: PID %d, whose PID file was still there, ended without cleaning up: it was killed, it crashed, or the machine went down", former)
 	}
+	m.beginLife()
 	m.renewLease()
 	return nil
 }

@@ -342,6 +342,9 @@ func (m *machine) exit(code int) state {
 	if m.releasing {
 		m.d.Logf("Error: the lock was not given back: the end did not wait for that")
 	}
+	if err := m.d.life.end(); err != nil {
+		m.d.Logf("Error: the state file is still there, so the next start tells of a death: %v", err)
+	}
 	m.removePIDFile() // before the lock is free: who wins it takes the file next
 	if m.lease.outlivesHolder() && m.jobs.mayExecute() {
 		m.d.Logf("Error: the lock was not given back, because what does not return may go on until the process has ended: its lease ends within %s", m.lease.lease.TTL())

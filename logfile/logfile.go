@@ -37,6 +37,11 @@ type Config struct {
 	// the log locked and must not log. Nil leaves the path as it is.
 	Resolve func(path string) string
 
+	// Opened is told the path, as the disk knows it, of each file that the log
+	// turns to. It is called with the log locked, and must not log. Nil means
+	// that nobody is told.
+	Opened func(path string)
+
 	// Observe is told each message, and under whose number it stands, after it
 	// was written. It must be quick and
 	// safe for concurrent use. The log is not locked meanwhile. Nil means that

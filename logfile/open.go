@@ -145,6 +145,9 @@ func (l *Log) move(path string) {
 	l.out.close()
 	l.out = output{file: f, torn: f.Torn()}
 	l.header()
+	if l.config.Opened != nil {
+		l.config.Opened(f.Path())
+	}
 	l.wantClean()
 	if l.stayed {
 		l.stayed = false

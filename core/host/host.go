@@ -48,6 +48,10 @@ type Host struct {
 	// Files is where the log goes.
 	Files logfile.Files
 
+	// CrashTo lets what the Go runtime prints at a crash reach a file, and with
+	// stderr all of standard error: see reexec.OS. Nil is one that cannot.
+	CrashTo func(path string, stderr bool) error
+
 	// Supervisor is the program that started the daemon, if it is one that
 	// wants to be told.
 	Supervisor Supervisor

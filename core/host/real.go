@@ -40,6 +40,7 @@ func Real() Host {
 		Replies:    pidfile.Sockets(clock),
 		Signals:    signals.System(),
 		Files:      logfile.Disk(),
+		CrashTo:    self.CrashTo,
 		Supervisor: newSystemd(),
 		Stdout:     os.Stdout,
 		Stderr:     os.Stderr,

@@ -1,9 +1,11 @@
 package host
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/evertick/evertick/internal/safefile"
@@ -24,6 +26,17 @@ type Records interface {
 	// where there is none. It is on the disk when Replace returns. A crash may
 	// leave path.new behind, which the next call overwrites.
 	Replace(path string, content []byte) error
+
+	// Overwrite is Replace without its promise about a power cut: it costs no
+	// more than a write. Content of at most 1000 bytes is whole even so when the
+	// process is killed meanwhile.
+	Overwrite(path string, content []byte) error
+
+	// Remove deletes a file. That there is none is no error.
+	Remove(path string) error
+
+	// Tail returns the end of any file, at most so many bytes.
+	Tail(path string, most int64) ([]byte, error)
 }
 
 // Disk returns the records of the real file system. In a folder that others may
@@ -71,4 +84,43 @@ func (disk) Replace(path string, content []byte) error {
 		return errors.Join(err, os.Remove(next))
 	}
 	return nil
+}
+
+// oneWrite is how long an overwritten record is at least: a write of one block,
+// without a truncation, is never half done.
+const oneWrite = 1024
+
+func (disk) Overwrite(path string, content []byte) error {
+	f, err := safefile.Open(path, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if len(content) < oneWrite {
+		content = append(bytes.Repeat([]byte(" "), oneWrite-len(content)), content...)
+	}
+	if _, err = f.WriteAt(content, 0); err == nil {
+		err = f.Truncate(int64(len(content))) // what was longer
+	}
+	return errors.Join(err, f.Close())
+}
+
+func (disk) Remove(path string) error {
+	err := os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (disk) Tail(path string, most int64) ([]byte, error) {
+	f, err := safefile.Open(path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.NewSectionReader(f, max(info.Size()-most, 0), most))
 }

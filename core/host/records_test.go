@@ -58,3 +58,33 @@ func TestRecordsRefuse(t *testing.T) {
 	require.NoError(t, errors.Join(err, os.Remove(path+".new")))
 	require.Equal(t, "old", string(content))
 }
+
+func TestRecordsAreOverwritten(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "state")
+	records := host.Disk()
+	for _, content := range []string{"one\n", strings.Repeat("x", 2000) + "\n", "two\n"} {
+		if err := records.Overwrite(path, []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := records.Read(path)
+		if err != nil || strings.TrimSpace(string(got)) != strings.TrimSpace(content) {
+			t.Errorf("%.20q: %.20q, %v", content, got, err)
+		}
+		tail, err := records.Tail(path, 3)
+		if want := content[len(content)-3:]; err != nil || string(tail) != want {
+			t.Errorf("the tail is %q, %v; want %q", tail, err, want)
+		}
+	}
+	if all, err := records.Tail(path, 1<<20); err != nil || len(all) != 1024 {
+		t.Errorf("%d bytes, %v", len(all), err)
+	}
+	for range 2 {
+		if err := records.Remove(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("%v, %v", entries, err)
+	}
+}

@@ -88,7 +88,7 @@ func (s *site) oneOf(n int) {
 	require.Equal(s, []int{winner.pid}, s.living())
 	require.Equal(s, winner.pid, s.pidFile())
 	require.Contains(s, s.read("lock"), fmt.Sprintf(`"pid":%d`, winner.pid))
-	require.Equal(s, []string{"lock", "log", "pid", "witness"}, s.files(), "something was left behind")
+	require.Equal(s, []string{"lock", "lock.state", "log", "pid", "witness"}, s.files(), "something was left behind")
 	for line := range strings.Lines(s.read("log")) {
 		require.Contains(s, line, fmt.Sprintf("] %d ", winner.pid))
 	}

@@ -157,7 +157,7 @@ func TestADetachedDaemonHoldsItsLinesUntilTheDiskHasSpace(t *testing.T) {
 	require.Zero(t, s.run("-s", "stop", "-p", s.path("pid")).code)
 	s.requireEnd(0)
 	s.requireAllBeats(s.read("log"))
-	require.Equal(t, 1, strings.Count(s.read("log"), "cannot be written"))
+	require.Equal(t, 1, strings.Count(s.read("log"), "Warning: the log file "))
 	require.Contains(t, s.read("log"), "The log file can be written again.\n")
 }
 

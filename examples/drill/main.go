@@ -22,10 +22,10 @@ func main() { New().Main() }
 
 // drill is what the flags ask for.
 type drill struct {
-	work                     time.Duration
-	witness                  string
-	hang, failAfter, panicAt int64
-	standby                  bool
+	work                              time.Duration
+	witness                           string
+	hang, failAfter, panicAt, crashAt int64
+	standby                           bool
 }
 
 // New declares the daemon. A test adds its options.
@@ -49,6 +49,8 @@ func (r *drill) flags(app *kingpin.Application) {
 	app.Flag("hang", "Execute number N ignores everything and never returns.").PlaceHolder("N").Int64Var(&r.hang)
 	app.Flag("fail-after", "Execute number N and all later ones return an error.").PlaceHolder("N").Int64Var(&r.failAfter)
 	app.Flag("panic-at", "Execute number N panics.").PlaceHolder("N").Int64Var(&r.panicAt)
+	app.Flag("crash-at", "During execute number N a goroutine of its own panics, which ends the program.").
+		PlaceHolder("N").Int64Var(&r.crashAt)
 	app.Flag("witness", "Append start and end of each execute to FILE, with PID, lock token and CLOCK_BOOTTIME in ns.").
 		PlaceHolder("FILE").StringVar(&r.witness)
 }
@@ -69,6 +71,10 @@ func (r *drill) execute(ctx context.Context, d *core.Daemon) error {
 		return err
 	}
 	d.Logf("beat %d", n)
+	if n == r.crashAt {
+		go panic(fmt.Sprintf("beat %d was told to crash", n))
+		select {} // until it has
+	}
 	if n == r.hang {
 		select {} // forever
 	}

@@ -29,6 +29,11 @@
 //	Trial      Try          once it has checked          ends
 //	Restarted  Exec         nothing; Report does nothing
 //
+// # Last words
+//
+// CrashTo lets what the Go runtime prints at a crash reach a file, which is set again
+// in the next program of a restart before any other package starts.
+//
 // # Restarting in place
 //
 // The last steps of the old program are, in this order:

@@ -56,6 +56,9 @@ func execute(p Program) error {
 	if err != nil {
 		return err
 	}
+	crashFDs, done := info.putCrash()
+	defer done()
+	own = append(own, crashFDs...)
 	env, err := info.environment()
 	if err != nil {
 		return err

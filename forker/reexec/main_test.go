@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 
 		// For Exec.
 		"chain": chain, "relay": relay, "stranded": stranded, "forgetful": forgetful, "upgrade": upgrade, "exhausted": exhausted, "breeder": breeder,
+
+		// For CrashTo.
+		"last-words": lastWords,
 	})
 }
 

@@ -23,7 +23,7 @@ type reporter struct {
 
 // Report tells the process that waits in Launch or Try how the start went;
 // where none waits, or none waits any more, it does nothing. A Detached process
-// that reports Running loses its standard error to /dev/null with it. Only the
+// that reports Running loses its standard error to /dev/null with it, see CrashTo. Only the
 // first Report counts. From a report that it is Running on, whether it is waited
 // for or not, the process keeps some descriptors for Try and Exec, which work even
 // where no other is free.

@@ -58,6 +58,9 @@ type startInfo struct {
 	// Files are those that an exec keeps open for its next program.
 	Files []passedFile `json:"files,omitempty"`
 
+	// Crash is the file for what the Go runtime prints at a crash.
+	Crash *passedFile `json:"crash,omitempty"`
+
 	// Ignored are the signals that the former program ignored while it was
 	// replaced.
 	Ignored []syscall.Signal `json:"ignored,omitempty"`
@@ -98,6 +101,7 @@ func inherit() inheritance {
 		in.origin.State = state
 	}
 	if in.origin.Kind == Restarted {
+		s.takeCrash()
 		signals.System().SubscribeEarly(s.Ignored)
 	}
 	if in.detached {

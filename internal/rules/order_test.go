@@ -33,13 +33,13 @@ var orders = []order{
 		files: `
 			doc.go errors.go histogram.go stats.go
 			queue.go states.go timers.go lease.go
-			history.go handover.go cleanups.go handlerqueue.go stopnotice.go ticks.go rememberticks.go alerts.go
+			history.go handover.go cleanups.go statefile.go handlerqueue.go stopnotice.go ticks.go rememberticks.go alerts.go
 			hooks.go plugin.go declaration.go options.go standardflags.go
-			process.go daemon.go stopping.go values.go owner.go call.go children.go validate.go
+			process.go daemon.go stopping.go values.go owner.go life.go followlog.go call.go children.go validate.go
 			worker.go pidfile.go trial.go ending.go health.go
 			execute.go machine.go command.go control.go
 			schedule.go housekeeping.go lock.go ready.go dump.go signals.go
-			lossreport.go stop.go restart.go leaseloss.go standby.go failure.go iterate.go start.go
+			lossreport.go stop.go restart.go leaseloss.go standby.go failure.go iterate.go lastwords.go start.go
 			lifecycle.go run.go`,
 		upward: map[string]string{
 			"hooks.go -> daemon.go":       "a user's handler is given its daemon",

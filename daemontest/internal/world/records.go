@@ -41,3 +41,22 @@ func (r records) Replace(path string, content []byte) error {
 	}
 	return host.Disk().Replace(path, content)
 }
+
+func (r records) Overwrite(path string, content []byte) error {
+	path = r.g.path(path)
+	if err := r.files.refusal(path); err != nil || !r.g.alive() {
+		return err
+	}
+	return host.Disk().Overwrite(path, content)
+}
+
+func (r records) Remove(path string) error {
+	if !r.g.alive() {
+		return nil
+	}
+	return host.Disk().Remove(r.g.path(path))
+}
+
+func (r records) Tail(path string, most int64) ([]byte, error) {
+	return host.Disk().Tail(r.g.path(path), most)
+}

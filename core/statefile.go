@@ -1,0 +1,130 @@
+package core
+
+import (
+	"encoding/json"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/evertick/evertick/core/host"
+	"github.com/evertick/evertick/lock"
+)
+
+// noteEvery is how often the state file is written at most, however many iterations
+// there are.
+const noteEvery = time.Second
+
+// lifeState is what the state file holds of a process that runs, as JSON. A process
+// that ends by itself leaves no file.
+type lifeState struct {
+	PID       int           `json:"pid"`
+	Host      string        `json:"host"`
+	Start     string        `json:"start,omitempty"` // as host.StartOf returns it
+	Started   time.Time     `json:"started"`
+	Boot      time.Duration `json:"boot"` // when this was written
+	At        time.Time     `json:"at"`
+	Iteration int64         `json:"iteration"`
+	Log       string        `json:"log,omitempty"`
+}
+
+// owner returns the process as the owner of a lock.
+func (s *lifeState) owner() lock.Owner { return lock.Owner{PID: s.PID, Host: s.Host, Start: s.Start} }
+
+// rebooted reports whether the machine has started again since s was written, going
+// by the start of a process now, and by the time since the machine's start.
+func (s *lifeState) rebooted(start string, boot time.Duration) bool {
+	then, _, told := strings.Cut(s.Start, "/")
+	now, _, tells := strings.Cut(start, "/")
+	return boot < s.Boot || told && tells && then != now
+}
+
+// stateFile is the file that tells the next process how far this one came. The zero
+// value keeps none.
+type stateFile struct {
+	files host.Records
+	path  string // empty: there is none
+
+	noted atomic.Int64 // when it was written last, by the clock's Now, in ns
+
+	mu    sync.Mutex // held while it is written
+	state lifeState
+	ours  bool // it tells of this process
+}
+
+// read returns what a process before has left; nil for nothing.
+func (f *stateFile) read() *lifeState {
+	if f.path == "" {
+		return nil
+	}
+	text, err := f.files.Read(f.path)
+	var s lifeState
+	if err != nil || json.Unmarshal(text, &s) != nil {
+		return nil
+	}
+	return &s
+}
+
+// begin writes the file for a process. After an error none is written; one that the
+// program before has written stays.
+func (f *stateFile) begin(s lifeState) error {
+	if f.path == "" {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state = s
+	err := f.write()
+	switch {
+	case err == nil:
+		f.ours = true
+	case !f.ours: // what it tells of another process has been told
+		_ = f.files.Remove(f.path)
+	}
+	return err
+}
+
+// due reports whether the file is to be written again.
+func (f *stateFile) due(now time.Time) bool {
+	return f.path != "" && now.UnixNano()-f.noted.Load() >= int64(noteEvery)
+}
+
+// note writes how far the process has come.
+func (f *stateFile) note(now time.Time, change func(*lifeState)) {
+	f.noted.Store(now.UnixNano())
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.ours {
+		return
+	}
+	change(&f.state)
+	_ = f.write() // the first write has worked
+}
+
+func (f *stateFile) write() error {
+	text, err := json.Marshal(f.state)
+	if err != nil {
+		return err
+	}
+	return f.files.Overwrite(f.path, append(text, '\n'))
+}
+
+// inherit takes over the file that the program before has written.
+func (f *stateFile) inherit(pid int) {
+	f.state.PID = pid
+	f.ours = f.path != ""
+}
+
+// end deletes the file, if it tells of this process, which ends by itself.
+func (f *stateFile) end() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.ours {
+		return nil
+	}
+	f.ours = false
+	if now := f.read(); now != nil && now.PID != f.state.PID { // the lock was lost to another process
+		return nil
+	}
+	return f.files.Remove(f.path)
+}
