@@ -8,7 +8,7 @@
 //     (links_test.go).
 //   - Every package has its tour in doc.go and an example that runs; a file has
 //     at most 400 lines of code (packages_test.go).
-//   - A listing in the README is the code that is compiled (readme_test.go).
+//   - A listing in the README or in docs is the code that is compiled (readme_test.go).
 //
 // Beside each rule stands a test that shows that the rule can fail.
 //

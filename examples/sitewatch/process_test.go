@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The test binary becomes the daemon when it is told so.
+func TestMain(m *testing.M) {
+	if os.Getenv("SITEWATCH_RUNS") != "" {
+		New().Main()
+	}
+	os.Exit(m.Run())
+}
+
+// The real daemon sees a real server fail and recover, and ends well.
+func TestTheProgramSeesAServerFail(t *testing.T) {
+	broken := make(chan bool, 1)
+	broken <- false
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		b := <-broken
+		broken <- b
+		if b {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+		fmt.Fprint(w, "ok")
+	}))
+	defer server.Close()
+	dir := t.TempDir()
+	text := "[site local]\nurl = " + server.URL + "\n[daemon]\nevery = 20ms\nlog =\nlock = null:\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "sitewatch.ini"), []byte(text), 0o600))
+
+	cmd := exec.Command(os.Args[0])
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "SITEWATCH_RUNS=1")
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	tooLate := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	defer tooLate.Stop()
+	said := ""
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		line := lines.Text()
+		said += line + "\n"
+		switch {
+		case strings.Contains(line, "Application Startup"):
+			<-broken
+			broken <- true
+		case strings.Contains(line, "local is down: 502 Bad Gateway"):
+			<-broken
+			broken <- false
+		case strings.Contains(line, "local is up, after it was down for "):
+			require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+		}
+	}
+	require.NoError(t, cmd.Wait(), said)
+	require.Contains(t, said, "Exit status: 0")
+	state, err := os.ReadFile(filepath.Join(dir, "sitewatch.json"))
+	require.NoError(t, err)
+	require.Contains(t, string(state), `"State": "up"`)
+}
