@@ -2,154 +2,159 @@ package core
 
 import (
 	"context"
-	"slices"
-	"sync"
-	"sync/atomic"
+	"fmt"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/core/host"
 	"github.com/evertick/evertick/mail"
 )
 
 const (
-	subjectAlert    = "Alert"
-	subjectShutdown = "Shutdown"
-
-	// mailDepth is how many alerts may wait; the oldest is dropped, and
-	// logged, when there are more.
-	mailDepth = 64
-
-	// mailTimeout bounds one attempt to deliver.
-	mailTimeout = 30 * time.Second
-
 	// flushTimeout is how long the end of the daemon waits for its last mails.
 	flushTimeout = 5 * time.Second
+
+	// settleTimeout is how long an end that is forced waits for them to be on
+	// disk.
+	settleTimeout = 100 * time.Millisecond
+
+	// spoolSuffix is what the folder's name ends with that lies beside the log or
+	// the lock.
+	spoolSuffix = ".spool"
 )
 
-// alertQueue delivers mails one after the other, beside the loop.
-type alertQueue struct {
-	clock  clockwork.Clock
-	sender mail.Sender
-	logf   func(format string, args ...any)
+// The kinds of the daemon's own alerts. Those of Alertf begin otherwise.
+const (
+	kindOverrun  = "core: overrun"
+	kindFailure  = "core: failure" // that is tolerated
+	kindFatal    = "core: fatal error"
+	kindLock     = "core: lock lost"
+	kindRefused  = "core: restart refused"
+	kindShutdown = "core: shutdown"
+	kindDeath    = "core: death of the former daemon"
+)
 
-	mu    sync.Mutex // held for instants only
-	queue []mail.Message
-	idle  chan struct{} // closed while nothing waits
+// userKind is what the kinds of Alertf begin with.
+const userKind = "user: "
 
-	more   chan struct{}
-	ctx    context.Context
-	cancel context.CancelFunc
-	start  sync.Once
-
-	pendingLogged atomic.Bool
-}
-
-func newAlertQueue(clock clockwork.Clock, sender mail.Sender, logf func(format string, args ...any)) *alertQueue {
-	q := &alertQueue{
-		clock: clock, sender: sender, logf: logf,
-		more: make(chan struct{}, 1), idle: make(chan struct{}),
+// alert logs a message and mails it. It never blocks.
+func (d *Daemon) alert(kind, message string) {
+	d.log.Print(message)
+	d.observe(host.Observation{Kind: host.Alerted, Text: message})
+	a := mail.Alert{Kind: kind, Text: message}
+	switch kind {
+	case kindOverrun, kindFailure:
+		a.Lasting = true
+	case kindFatal, kindLock:
+		a.Lasting, a.End = true, d.name+" Restarted"
+	case kindShutdown:
+		a.Subject = d.name + " Shutdown"
 	}
-	close(q.idle)
-	q.ctx, q.cancel = context.WithCancel(context.Background())
-	return q
+	d.alerts.Alert(a)
 }
 
-// put never blocks.
-func (q *alertQueue) put(messages ...mail.Message) {
-	for _, m := range messages {
-		if q.add(m) {
-			q.logf("Error: %d alert mails wait already: the oldest is dropped", mailDepth)
+// condition tells what has become of a kind of alert.
+func (d *Daemon) condition(kind string) mail.Condition {
+	now := d.host.Clock.Now()
+	switch kind {
+	case kindOverrun:
+		return d.counters.overrunLasts(now, d.Interval())
+	case kindLock:
+		if d.set.lock != nil && d.lease.Load() == nil {
+			return mail.Ongoing
 		}
-		q.start.Do(func() { go q.run() })
-		select {
-		case q.more <- struct{}{}:
-		default:
+	}
+	return d.counters.failureLasts()
+}
+
+// observeLog keeps the latest messages for the mails, and tells a harness.
+func (d *Daemon) observeLog(pid int, message string) {
+	if d.set.alerts != nil {
+		d.recent.add(d.host.Clock.Wall(), pid, message)
+	}
+	d.observe(host.Observation{Kind: host.Logged, Text: message, PID: pid})
+}
+
+// describe returns what each mail ends with.
+func (d *Daemon) describe() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Host: %s\nPID: %d\nUptime: %s\nIterations: %d\nVersion: %s\nLock: %s\n",
+		d.host.Name, d.PID(), d.Uptime(), d.Iteration(), d.version(), d.lockText())
+	if lines := d.recent.lines(); lines != "" {
+		b.WriteString("\nThe last lines of the log:\n" + lines)
+	}
+	return b.String()
+}
+
+// lockText returns the lock and who holds it, for a mail.
+func (d *Daemon) lockText() string {
+	switch {
+	case d.set.lock == nil:
+		return "none"
+	case d.lease.Load() == nil:
+		return d.set.lock.String() + ", not held"
+	default:
+		return d.set.lock.String() + ", held"
+	}
+}
+
+func (d *Daemon) newAlertQueue() *mail.Queue {
+	return mail.NewQueue(mail.QueueConfig{
+		Sender: d.set.alerts, Clock: d.host.Clock, Logf: d.Logf,
+		Name: d.name, Host: d.host.Name, PID: d.PID(), To: d.set.recipients, Describe: d.describe, Lasts: d.condition,
+		Dir: d.spoolDir(), Disk: d.host.Spool,
+	})
+}
+
+// spoolDir returns the folder in which alert mail waits; empty for none.
+func (d *Daemon) spoolDir() string {
+	if d.set.spool != "" {
+		return d.Path(d.set.spool)
+	}
+	switch path := d.logPath(); {
+	case path != "" && !strings.HasPrefix(path, "/dev/"):
+		if d.set.logName(d.host.Clock.Wall()) == d.set.logName(d.host.Clock.Wall().AddDate(1, 1, 1)) {
+			return path + spoolSuffix
 		}
+		return filepath.Join(filepath.Dir(path), filepath.Base(d.name)+spoolSuffix)
+	case d.set.lockPath != "":
+		return d.Path(d.set.lockPath) + spoolSuffix
 	}
+	return ""
 }
 
-func (q *alertQueue) add(m mail.Message) (dropped bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if dropped = len(q.queue) == mailDepth; dropped {
-		q.queue = slices.Delete(q.queue, 1, 2) // the first one is on its way
+// flushAlerts waits for the last mails, for a while, and logs what remains. After
+// an end that somebody has asked for nothing is to follow, so what the next digests
+// would tell is told now; a daemon that fails may be started again at once, again
+// and again.
+func (d *Daemon) flushAlerts(ctx context.Context, failed bool) {
+	if !failed || d.spoolDir() == "" {
+		d.alerts.Digest()
 	}
-	if len(q.queue) == 0 {
-		q.idle = make(chan struct{})
-	}
-	q.queue = append(q.queue, m)
-	return dropped
-}
-
-func (q *alertQueue) run() {
-	for q.ctx.Err() == nil {
-		m, ok := q.first()
-		if !ok {
-			select {
-			case <-q.more:
-			case <-q.ctx.Done():
-			}
-			continue
-		}
-		ctx, cancel := clockwork.WithTimeout(q.ctx, q.clock, mailTimeout)
-		err := recovered(func() error { return q.sender.Send(ctx, m) })
-		cancel()
-		if q.ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			q.logf("Error: alert mail %q to %v was not delivered: %v", m.Subject, m.To, err)
-		}
-		q.remove()
-	}
-}
-
-func (q *alertQueue) first() (mail.Message, bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.queue) == 0 {
-		return mail.Message{}, false
-	}
-	return q.queue[0], true
-}
-
-// remove takes the first one out.
-func (q *alertQueue) remove() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.queue = q.queue[1:]; len(q.queue) == 0 {
-		close(q.idle)
-	}
-}
-
-// pending returns the mails that are not known to be delivered.
-func (q *alertQueue) pending() []mail.Message {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return slices.Clone(q.queue)
-}
-
-// flush waits until everything is delivered, for a while.
-func (q *alertQueue) flush(ctx context.Context) {
-	q.mu.Lock()
-	idle := q.idle
-	q.mu.Unlock()
-	ctx, cancel := clockwork.WithTimeout(ctx, q.clock, flushTimeout)
+	ctx, cancel := clockwork.WithTimeout(ctx, d.host.Clock, flushTimeout)
 	defer cancel()
-	select {
-	case <-idle:
-	case <-ctx.Done():
-		q.logPending()
-	}
+	d.logWaiting(d.alerts.Flush(ctx))
 }
 
-// logPending logs how many mails are not known to be delivered, if any, for an
-// end that does not wait for them. A flush that such an end cuts short does not
-// log them once more.
-func (q *alertQueue) logPending() {
-	if n := len(q.pending()); n > 0 && !q.pendingLogged.Swap(true) {
-		q.logf("Error: %d alert mails were not delivered before the end", n)
-	}
+// settleAlerts is for an end that waits for no mail server.
+func (d *Daemon) settleAlerts() {
+	ctx, cancel := clockwork.WithTimeout(context.Background(), d.host.Clock, settleTimeout)
+	defer cancel()
+	d.logWaiting(d.alerts.Settle(ctx))
 }
 
-func (q *alertQueue) close() { q.cancel() }
+// logWaiting logs how many alerts are not known to be delivered, if any; once,
+// as a flush may be cut short by an end that does not wait for it.
+func (d *Daemon) logWaiting(waiting, stored int) {
+	if waiting == 0 || d.waitingLogged.Swap(true) {
+		return
+	}
+	if stored > 0 {
+		d.Logf("%d alerts wait in %s for the next start", stored, d.spoolDir())
+	}
+	if lost := waiting - stored; lost > 0 {
+		d.Logf("Error: %d alerts were not delivered before the end", lost)
+	}
+}

@@ -16,7 +16,7 @@ func alertAt(iterations ...int64) daemontest.Script {
 	return daemontest.Does(func(_ context.Context, d *core.Daemon) error {
 		for _, n := range iterations {
 			if d.Iteration() == n {
-				d.Alertf("queue %s is stuck\nsince %d rows", "orders", n)
+				d.AlertAs(fmt.Sprint(n), "queue %s is stuck\nsince %d rows", "orders", n)
 			}
 		}
 		return nil
@@ -33,9 +33,12 @@ func TestAnAlertMailTellsWhoAndWhat(t *testing.T) {
 			daemontest.Exit(0), daemontest.Mails(1), daemontest.Logs("queue orders is stuck"),
 			daemontest.Check("the mail", func(r *daemontest.Result) error {
 				m := r.World().Mails()[0]
-				body := "[2026-01-01 00:00:02] 100 queue orders is stuck\n[2026-01-01 00:00:02] 100 since 3 rows\n\n" +
-					"Host: testhost\nPID: 100\nUptime: 2s\nIterations: 3\nVersion: 1.4\n"
-				if m.Subject != "poller Alert" || fmt.Sprint(m.To) != "[ops@example.com]" || m.Body != body {
+				body := "queue orders is stuck\nsince 3 rows\n\n" +
+					"Host: testhost\nPID: 100\nUptime: 2s\nIterations: 3\nVersion: 1.4\nLock: file:/run/poller.lock, held\n\n" +
+					"The last lines of the log:\n" +
+					"[2026-01-01 00:00:00] 100 Application Startup. PID: 100 Interval: 1s Version: 1.4 Lock: file:/run/poller.lock\n" +
+					"[2026-01-01 00:00:02] 100 queue orders is stuck\n"
+				if m.Subject != "poller Alert: queue orders is stuck" || fmt.Sprint(m.To) != "[ops@example.com]" || m.Body != body {
 					return fmt.Errorf("it is %+v", m)
 				}
 				return nil
@@ -62,7 +65,7 @@ func TestABadMailServerDelaysNoTick(t *testing.T) {
 		mails  int
 		says   string
 	}{
-		{"down", daemontest.MailDown(errors.New("connection refused")), 0, `Error: alert mail "poller Alert" to [ops@example.com] was not delivered: mail: connection refused`},
+		{"down", daemontest.MailDown(errors.New("connection refused")), 0, `Error: alert mail "poller Alert: queue orders is stuck" to [ops@example.com] was not delivered: mail: connection refused`},
 		{"slow", daemontest.MailTakes(4 * time.Second), 2, "queue orders is stuck"},
 		{"mute", daemontest.MailTakes(time.Hour), 0, "was not delivered: mail: context deadline exceeded"},
 	} {
@@ -110,27 +113,8 @@ func TestTheEndWaitsALittleForTheLastMails(t *testing.T) {
 			Steps:   daemontest.Steps{at(0.5, daemontest.MailTakes(c.takes))},
 			Want: daemontest.Want{
 				daemontest.Exit(1), endsAt(c.ends), daemontest.Mails(c.mails),
-				daemontest.LogsTimes("Error: 1 alert mails were not delivered before the end", 1-c.mails), daemontest.LastLog("Exit status: 1"),
+				daemontest.LogsTimes("1 alerts wait in /var/log/poller.log.spool for the next start", 1-c.mails), daemontest.LastLog("Exit status: 1"),
 			},
 		})
 	}
-}
-
-// Mails that wait take no memory without bound: the oldest is dropped.
-func TestTooManyMailsDropTheOldest(t *testing.T) {
-	play(t, equipped(), daemontest.Scenario{
-		Execute: daemontest.Does(func(_ context.Context, d *core.Daemon) error {
-			if d.Iteration() == 2 {
-				for i := range 70 {
-					d.Alertf("alert number %d.", i)
-				}
-			}
-			return nil
-		}),
-		Steps: daemontest.Steps{at(0.5, daemontest.MailTakes(100*time.Millisecond)), stopAt(30.5)},
-		Want: daemontest.Want{
-			daemontest.LogsTimes("64 alert mails wait already: the oldest is dropped", 6), daemontest.Mails(64),
-			daemontest.MailContains("alert number 0."), daemontest.MailContains("alert number 69."), daemontest.Exit(0),
-		},
-	})
 }

@@ -34,9 +34,16 @@ func (d *Daemon) handle(ctx context.Context, h HookInfo, handlers []Handler) {
 
 // Alertf logs a message, mails it to the alert list, and calls the handlers of
 // HookError, with what %w wraps. It never blocks.
-func (d *Daemon) Alertf(format string, args ...any) {
+//
+// Alerts with the same format are of one kind: the first one is mailed at once,
+// those of the next five minutes are one digest, and so on. The log has each.
+func (d *Daemon) Alertf(format string, args ...any) { d.AlertAs(format, format, args...) }
+
+// AlertAs is Alertf with a kind of its own, where one format is not one kind, or
+// several are. About a hundred kinds are told apart.
+func (d *Daemon) AlertAs(kind, format string, args ...any) {
 	err := fmt.Errorf(format, args...)
-	d.alert(subjectAlert, err.Error())
+	d.alert(userKind+kind, err.Error())
 	d.tellAlert(err)
 }
 

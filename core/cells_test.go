@@ -112,7 +112,7 @@ func TestAFailedExecBesideAnAbandonedIterationIsTheEnd(t *testing.T) {
 		Execute: daemontest.Instantly().HangsAt(15),
 		Steps:   daemontest.Steps{at(1, daemontest.LoseBinary())},
 		Want: daemontest.Want{
-			daemontest.Exit(1), daemontest.Iterations(15), daemontest.Mails(3), daemontest.LockReleased(),
+			daemontest.Exit(1), daemontest.Iterations(15), daemontest.Mails(4), daemontest.LockReleased(),
 			daemontest.MailContains("what was abandoned may still be running"),
 		},
 	})

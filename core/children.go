@@ -44,7 +44,9 @@ func (d *Daemon) wireChildren() {
 	}
 	g.OnLine = func(i forker.Info, text string) { d.log.PrintAs(i.PID, text) }
 	g.OnLog = g.OnLine
-	g.OnAlert = func(i forker.Info, text string) { d.Alertf("Task %s (PID %d): %s", i.Task, i.PID, text) }
+	g.OnAlert = func(i forker.Info, text string) {
+		d.AlertAs("task "+i.Task, "Task %s (PID %d): %s", i.Task, i.PID, text)
+	}
 	g.OnFailure = func(_ forker.Info, err error) { d.Logf("Error: %v", err) }
 	g.OnFork = func(i forker.Info) { d.tellOfChild(HookInfo{Hook: HookFork, Child: i}) }
 	g.OnReap = func(i forker.Info, err error) { d.tellOfChild(HookInfo{Hook: HookReap, Child: i, Err: err}) }

@@ -30,12 +30,14 @@ type Daemon struct {
 
 // shared is what many goroutines read and write; each part guards itself.
 type shared struct {
-	queue    *eventQueue
-	log      *logfile.Log
-	alerts   *alertQueue
-	counters counters
-	history  restartHistory
-	cleanups cleanups
+	queue         *eventQueue
+	log           *logfile.Log
+	alerts        *mail.Queue
+	waitingLogged atomic.Bool // how many alerts wait at the end
+	recent        recentLog
+	counters      counters
+	history       restartHistory
+	cleanups      cleanups
 	stopNotice
 	interval atomic.Int64 // of the latest iteration, in ns, where a schedule decides
 	ticks    tickFile
@@ -177,26 +179,6 @@ func (d *Daemon) Log() *logfile.Log { return d.log }
 // Setup or Teardown it is called; in another goroutine it crashes the program.
 func (d *Daemon) Fatalf(format string, args ...any) {
 	panic(fatalError{fmt.Errorf(format, args...)})
-}
-
-// alert logs a message and mails it. It never blocks.
-func (d *Daemon) alert(subject, message string) {
-	d.log.Print(message)
-	d.observe(host.Observation{Kind: host.Alerted, Text: message})
-	if d.set.alerts == nil {
-		return
-	}
-	d.alerts.put(mail.Message{
-		To:      d.set.recipients,
-		Subject: d.name + " " + subject,
-		Body:    d.mailBody(message),
-		Time:    d.host.Clock.Wall(),
-	})
-}
-
-func (d *Daemon) mailBody(message string) string {
-	return fmt.Sprintf("%s\n\nHost: %s\nPID: %d\nUptime: %s\nIterations: %d\nVersion: %s\n",
-		d.log.Format(message), d.host.Name, d.PID(), d.Uptime(), d.Iteration(), d.version())
 }
 
 // observe tells a harness; nobody in production.

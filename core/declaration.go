@@ -75,6 +75,7 @@ type declaration struct {
 
 	alerts     mail.Sender
 	recipients []string
+	spool      string // empty: the default
 
 	restartEvery       time.Duration
 	restartAboveMemory uint64

@@ -119,6 +119,6 @@
 // worker posts it as the event executed (worker.go). onExecuted (iterate.go)
 // asks health whether it is one failure in a row too many; if so, onFatal
 // (failure.go) decides between a restart and the end, and Daemon.alert
-// (daemon.go) logs it and gives a mail to the alertQueue (alerts.go), which
+// (alerts.go) logs it and gives a mail to the mail.Queue, which
 // sends it beside the loop.
 package core

@@ -77,6 +77,14 @@ func (m *machine) dump() string {
 	line("Started", "%s", m.d.startedAt.Format(time.DateTime))
 	line("Uptime", "%s", m.d.Uptime())
 	line("Iterations", "%d", s.Iterations)
+	if start, running := m.d.counters.startOfRunning(); running {
+		took := m.d.host.Clock.Now().Sub(start)
+		late := ""
+		if interval := m.d.Interval(); interval > 0 && took > interval {
+			late = ", OVERDUE"
+		}
+		line("Running", "Execute #%d, for %s%s", m.d.Iteration(), round(took), late)
+	}
 	line("Overruns", "%d", s.Overruns)
 	line("Missed ticks", "%d", s.Missed)
 	line("Failures", "%d", s.Failures)

@@ -29,6 +29,7 @@ type ending struct {
 
 	endTeardown context.CancelFunc // of the teardown that runs; nil before it
 	flushed     atomic.Bool        // it has waited for the last mails
+	failed      atomic.Bool        // what it ends has failed
 
 	firstStop time.Time // when a signal asked to stop for the first time; zero: none has
 }

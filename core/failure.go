@@ -37,10 +37,10 @@ func (m *machine) planAfterError(line string, probation time.Duration) (p plan, 
 		inARow, allowed = m.d.history.errorRestart(now, set.restartWindow, set.maxRestarts)
 	}
 	if !allowed {
-		m.d.alert(subjectShutdown, fmt.Sprintf("%s\nShutting Down: fatal error, and %s", line, refusal))
+		m.d.alert(kindShutdown, fmt.Sprintf("%s\nShutting Down: fatal error, and %s", line, refusal))
 		return plan{code: 1, cause: "fatal error"}, 0
 	}
-	m.d.alert(subjectAlert, fmt.Sprintf("%s\nRestarting after a fatal error", line))
+	m.d.alert(kindFatal, fmt.Sprintf("%s\nRestarting after a fatal error", line))
 	return plan{restart: true, cause: "fatal error"}, inARow
 }
 

@@ -65,7 +65,7 @@ func TestGoexitInExecuteAndInAHookAfterIt(t *testing.T) {
 		Execute: daemontest.Does(func(context.Context, *core.Daemon) error { runtime.Goexit(); return nil }),
 		Steps:   daemontest.Steps{stopAt(4.5)},
 		Want: daemontest.Want{
-			daemontest.Exit(0), startsAt(0, 1, 2, 3, 4), daemontest.Failures(5), daemontest.Mails(5),
+			daemontest.Exit(0), startsAt(0, 1, 2, 3, 4), daemontest.Failures(5), daemontest.Mails(2),
 			daemontest.LogsTimes("handler of error: runtime.Goexit", 5), daemontest.LogsTimes("handler of post-execute: runtime.Goexit", 5),
 		},
 	})

@@ -7,7 +7,6 @@ import (
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/logfile"
-	"github.com/evertick/evertick/mail"
 )
 
 // handover is what a program passes to the next one of its process, as JSON.
@@ -27,10 +26,10 @@ type handover struct {
 	Missed     int64 `json:"missed"`
 	Failures   int64 `json:"failures"`
 
-	Started  time.Time      `json:"started"` // the process, by the wall clock
-	Restarts pastRestarts   `json:"restarts"`
-	Mails    []mail.Message `json:"mails,omitempty"`
-	Log      logfile.Held   `json:"log,omitzero"`
+	Started  time.Time       `json:"started"` // the process, by the wall clock
+	Restarts pastRestarts    `json:"restarts"`
+	Alerts   json.RawMessage `json:"alerts,omitempty"` // mail.Queue's
+	Log      logfile.Held    `json:"log,omitzero"`
 }
 
 func readHandover(state []byte) (*handover, error) {

@@ -1,5 +1,7 @@
 package core
 
+import "time"
+
 // memoryStrikes is how many looks in a row must find too much memory.
 const memoryStrikes = 5
 
@@ -35,4 +37,10 @@ func (h *health) weigh(resident, mark uint64) bool {
 	}
 	h.strikes = 0
 	return true
+}
+
+// overrun is what was told of the iteration that runs.
+type overrun struct {
+	told  bool          // that its interval is over
+	pause time.Duration // to the next reminder
 }

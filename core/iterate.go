@@ -30,6 +30,7 @@ func (m *machine) onTick(e event) state {
 		m.timers.set(iterationTimeoutAt, now.Add(timeout))
 	}
 	m.noteInterval()
+	m.awaitOverdue(now)
 	m.jobs.repeat(m.d.set.pacing.Interval == 0 && m.d.set.calendar == nil && e.kind == tickDue)
 	m.jobs.start(executed, m.jobs.ctx, nil)
 	m.jobs.todo.before = m.keepTick()
@@ -47,7 +48,7 @@ func (m *machine) onExecuted(e event) state {
 		if fatal {
 			return m.onFatal(line)
 		}
-		m.d.alert(subjectAlert, fmt.Sprintf("%s\nTolerated: failure %d in a row of %d.", line, m.health.failures, m.d.set.maxFailures))
+		m.d.alert(kindFailure, fmt.Sprintf("%s\nTolerated: failure %d in a row of %d.", line, m.health.failures, m.d.set.maxFailures))
 	}
 	m.setTick()
 	return stateSleeping

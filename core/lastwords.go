@@ -37,7 +37,7 @@ func (d *Daemon) tellOfDeath(before *lifeState) {
 	if before.rebooted(d.owner().Start, d.host.Clock.Boot()) || !d.isDead(before.owner()) {
 		return
 	}
-	d.alert(subjectAlert, fmt.Sprintf(
+	d.alert(kindDeath, fmt.Sprintf(
 		"Died Before: PID %d, which was started at %s, came to its end without a shutdown, in iteration %d or later; it was alive at %s.\n%s",
 		before.PID, before.Started.Format(time.DateTime), before.Iteration, before.At.Format(time.DateTime), d.lastWords(before)))
 }

@@ -73,10 +73,10 @@ func (m *machine) decideLeaseLost(e event) {
 	case m.ending.plan.cause != "" && !m.ending.plan.restart: // we are leaving anyway
 		m.d.Logf("%s", text)
 	case m.d.restartsByItself():
-		m.d.alert(subjectAlert, text+"\nRestarting to win it again")
+		m.d.alert(kindLock, text+"\nRestarting to win it again")
 		m.ending.decide(plan{restart: true, noLease: true, cause: "lock lost"})
 	default:
-		m.d.alert(subjectShutdown, text+"\nShutting Down: without -d or a supervisor there is no automatic restart")
+		m.d.alert(kindShutdown, text+"\nShutting Down: without -d or a supervisor there is no automatic restart")
 		m.ending.decide(plan{code: 1, cause: "lock lost"})
 	}
 }
@@ -99,10 +99,10 @@ func (m *machine) leaveAtOnce(what string) state {
 	m.dropLease().stopSoon()
 	m.forgetLease(true)
 	if !m.ending.plan.restart {
-		m.d.alert(subjectShutdown, fmt.Sprintf("Error: %s ignores the loss of the lock: the process ends at once, without teardown, and the lock was not given back", what))
+		m.d.alert(kindShutdown, fmt.Sprintf("Error: %s ignores the loss of the lock: the process ends at once, without teardown, and the lock was not given back", what))
 		return m.exit(1)
 	}
-	m.d.alert(subjectAlert, fmt.Sprintf("Error: %s ignores the loss of the lock: it is replaced at once, without teardown", what))
+	m.d.alert(kindLock, fmt.Sprintf("Error: %s ignores the loss of the lock: it is replaced at once, without teardown", what))
 	return m.replaceAtOnce()
 }
 
@@ -121,6 +121,7 @@ func (m *machine) replaceAtOnce() state {
 	}
 	m.listen()
 	m.d.log.Open()
-	m.d.alert(subjectShutdown, fmt.Sprintf("Shutting Down: the binary %s could not be executed: %v", m.d.host.Process.Executable, err))
+	m.d.alerts.Resume()
+	m.d.alert(kindShutdown, fmt.Sprintf("Shutting Down: the binary %s could not be executed: %v", m.d.host.Process.Executable, err))
 	return m.exit(1)
 }

@@ -38,6 +38,7 @@ var lifecycle = table{
 		housekeeping:      {words: later},
 		backedOff:         {words: noPause},
 		woken:             {words: noSleep},
+		overdue:           {words: noRunning},
 		tickDue:           {words: noLoop},
 	},
 	stateStandby: {
@@ -57,6 +58,7 @@ var lifecycle = table{
 		housekeeping:      {words: later},
 		backedOff:         {do: (*machine).onRetry, to: []state{stateStandby}},
 		woken:             {words: "the lock is waited for anyway"},
+		overdue:           {words: noRunning},
 		tickDue:           {words: noLoop},
 	},
 	stateSettingUp: {
@@ -76,6 +78,7 @@ var lifecycle = table{
 		housekeeping:      {words: later},
 		backedOff:         {words: noPause},
 		woken:             {words: noSleep},
+		overdue:           {words: noRunning},
 		tickDue:           {words: noLoop},
 	},
 	stateSleeping: {
@@ -95,6 +98,7 @@ var lifecycle = table{
 		housekeeping:      {do: (*machine).onHousekeeping, to: []state{stateSleeping}},
 		backedOff:         {words: noPause},
 		woken:             {do: (*machine).onTick, to: []state{stateExecuting, stateSleeping}, words: "SIGCONT|"},
+		overdue:           {words: noRunning},
 		tickDue:           {do: (*machine).onTick, to: []state{stateExecuting, stateSleeping}, words: "tick|"},
 	},
 	stateExecuting: {
@@ -114,6 +118,7 @@ var lifecycle = table{
 		housekeeping:      {do: (*machine).onHousekeeping, to: []state{stateExecuting}},
 		backedOff:         {words: noPause},
 		woken:             {words: noSleep},
+		overdue:           {do: (*machine).onOverdue, to: []state{stateExecuting}},
 		tickDue:           {words: "the schedule is asked when the iteration has returned"},
 	},
 	stateDraining: {
@@ -133,6 +138,7 @@ var lifecycle = table{
 		housekeeping:      {words: later},
 		backedOff:         {words: noPause},
 		woken:             {words: noSleep},
+		overdue:           {words: "it is waited for, which is logged"},
 		tickDue:           {words: noLoop},
 	},
 	stateRestarting: {
@@ -152,6 +158,7 @@ var lifecycle = table{
 		housekeeping:      {words: later},
 		backedOff:         {do: (*machine).onBackedOff, to: []state{stateRestarting}},
 		woken:             {words: noSleep},
+		overdue:           {words: noRunning},
 		tickDue:           {words: noLoop},
 	},
 	stateTearingDown: {
@@ -171,6 +178,7 @@ var lifecycle = table{
 		housekeeping:      {words: later},
 		backedOff:         {words: noPause},
 		woken:             {words: noSleep},
+		overdue:           {words: noRunning},
 		tickDue:           {words: noLoop},
 	},
 	stateEnded: {
@@ -179,7 +187,7 @@ var lifecycle = table{
 		setUp: {words: over}, executed: {words: over}, tornDown: {words: over},
 		trialPassed: {words: over}, trialRefused: {words: over}, restartAsked: {words: over},
 		signalCame: {words: over}, housekeeping: {words: over}, backedOff: {words: over},
-		woken: {words: over}, tickDue: {words: over},
+		woken: {words: over}, overdue: {words: over}, tickDue: {words: over},
 	},
 }
 

@@ -80,6 +80,7 @@ func TestOverrunsInARowNeverMakeABurst(t *testing.T) {
 // and above 100 % of the interval.
 func TestLongIterationsAreToldInFixedWords(t *testing.T) {
 	const near, over = "Warning: Run Loop Near Max Allowed Duration. ", "Run Loop Taking Too Long. "
+	const overdue = "Run Loop Overdue: Execute #2 is still running after 1s. Interval: 1s"
 	for _, c := range []struct {
 		takes time.Duration
 		line  string
@@ -95,13 +96,16 @@ func TestLongIterationsAreToldInFixedWords(t *testing.T) {
 			if c.line != "" {
 				want = daemontest.Want{
 					daemontest.FileContains(logPath, "] 100 "+c.line+"\n"),
-					daemontest.LogsTimes("Run Loop", 1),
+					daemontest.LogsTimes(c.line, 1),
 				}
 			}
-			if c.takes > time.Second {
-				want = append(want, daemontest.Overruns(1), daemontest.Mails(1), daemontest.MailContains(c.line))
-			} else {
-				want = append(want, daemontest.Overruns(0), daemontest.Mails(0))
+			switch {
+			case c.takes > 1010*time.Millisecond: // it is told while it happens
+				want = append(want, daemontest.Overruns(1), daemontest.Mails(1), daemontest.MailContains(overdue), daemontest.LogsTimes("Run Loop", 2))
+			case c.takes > time.Second:
+				want = append(want, daemontest.Overruns(1), daemontest.Mails(1), daemontest.MailContains(c.line), daemontest.LogsTimes("Run Loop", 1))
+			default:
+				want = append(want, daemontest.Overruns(0), daemontest.Mails(0), daemontest.NoLog("Overdue"))
 			}
 			play(t, equipped(), daemontest.Scenario{
 				Execute: daemontest.Instantly().Except(2, c.takes),

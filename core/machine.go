@@ -30,6 +30,7 @@ type machine struct {
 	trial    trial
 	ending   ending
 	health   health
+	overrun  overrun
 
 	edges             *[numStates][numEvents]int // for a harness; nil in production
 	inherited         *handover                  // what may still be taken over from the program before
@@ -245,7 +246,7 @@ func (m *machine) dispose() {
 	m.d.host.Signals.Quiesce()
 	m.lease.stop()
 	m.handlers.close()
-	m.d.alerts.close()
+	m.d.alerts.Close()
 	if m.ending.endTeardown != nil {
 		m.ending.endTeardown()
 	}

@@ -1,12 +1,9 @@
 package core
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
-	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,62 +14,7 @@ import (
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/lock"
-	"github.com/evertick/evertick/mail"
 )
-
-// sendFunc is a sender of a test.
-type sendFunc struct {
-	mail.Sender
-	send func(mail.Message) error
-}
-
-func (s sendFunc) Send(_ context.Context, m mail.Message) error { return s.send(m) }
-
-// Where too many alerts wait, the oldest is dropped that is not on its way yet.
-// A sender that fails or panics costs one mail.
-func TestAlertsWaitInTheirOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var logged, sent []string
-		first := make(chan struct{})
-		sender := sendFunc{send: func(m mail.Message) error {
-			switch m.Subject {
-			case "0":
-				<-first
-			case "3":
-				panic("argh")
-			case "4":
-				return errors.New("boom")
-			}
-			sent = append(sent, m.Subject)
-			return nil
-		}}
-		q := newAlertQueue(clockwork.Real(), sender, func(format string, args ...any) { logged = append(logged, fmt.Sprintf(format, args...)) })
-		defer q.close()
-		var want []string
-		for n := range mailDepth + 2 {
-			q.put(mail.Message{Subject: strconv.Itoa(n)})
-			synctest.Wait()
-			if n == 0 || n > 4 {
-				want = append(want, strconv.Itoa(n))
-			}
-		}
-		assert.Len(t, logged, 2, "1 and 2 are dropped")
-		assert.Len(t, q.pending(), mailDepth)
-		close(first)
-		q.flush(t.Context())
-		assert.Equal(t, want, sent)
-		assert.Empty(t, q.pending())
-		require.Len(t, logged, 4)
-		assert.Contains(t, logged[2], "was not delivered: panic: argh")
-		assert.Contains(t, logged[3], "was not delivered: boom")
-
-		began := time.Now()
-		q.put(mail.Message{Subject: "3"}, mail.Message{Subject: "last"})
-		q.flush(t.Context())
-		assert.Equal(t, "last", sent[len(sent)-1])
-		assert.Equal(t, began, time.Now(), "flush waits until nothing waits")
-	})
-}
 
 // What a program hands over arrives whole.
 func TestTheNextProgramLearnsAll(t *testing.T) {
@@ -83,7 +25,7 @@ func TestTheNextProgramLearnsAll(t *testing.T) {
 		Restarts: pastRestarts{
 			Ready: 11, Restarts: 12, ErrorRestarts: []time.Duration{13, 14}, InARow: 15, LastError: 16, LastCause: "x", MemoryInARow: 17, LastMemory: 18,
 		},
-		Mails: []mail.Message{{Subject: "x"}},
+		Alerts: json.RawMessage(`"x"`),
 	}
 	past := reflect.ValueOf(h.Restarts)
 	for i := range past.NumField() {

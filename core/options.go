@@ -423,6 +423,26 @@ func Supervised() Option {
 	}
 }
 
+// WithSpool names the folder in which alert mail waits until it is delivered, so
+// that it survives the end of the process. It is made, with the mode 0700, for
+// the first mail; the folder above it must be there. Two daemons must not share
+// one. Without WithSpool it is FILE.spool beside the log file, or NAME.spool
+// where the log file's name changes with time; without a log file, FILE.spool
+// beside the lock file. With neither, mail waits in memory and is handed over at
+// a restart.
+//
+// A folder that cannot be used keeps no daemon from running: that is logged, and
+// mail waits in memory. See mail.Queue.
+func WithSpool(dir string) Option {
+	return func(s *declaration) error {
+		if dir == "" {
+			return errors.New("core.WithSpool: the folder's name is empty: name one, or leave the option out")
+		}
+		s.spool = dir
+		return nil
+	}
+}
+
 // RestartEvery restarts the daemon in place at this interval, at least 10 s. It
 // acts only with -d or under a supervisor (see Supervised); elsewhere a line of
 // the log says at the start that it does not. 0 means never.

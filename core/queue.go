@@ -64,6 +64,9 @@ const (
 	// woken: SIGCONT.
 	woken
 
+	// overdue: an iteration still runs although its interval is over.
+	overdue
+
 	// tickDue: the next tick's instant has come.
 	tickDue
 
@@ -75,7 +78,7 @@ func (k eventKind) String() string {
 	return [...]string{
 		"stop", "time is up", "lease lost", "iteration timed out", "checked", "leased",
 		"set up", "executed", "torn down", "trial passed", "trial refused",
-		"restart asked", "signal", "housekeeping", "backed off", "woken", "tick",
+		"restart asked", "signal", "housekeeping", "backed off", "woken", "overdue", "tick",
 	}[k]
 }
 
@@ -112,7 +115,7 @@ type event struct {
 // mergeable reports whether e says nothing that last has not said.
 func (e event) mergeable(last event) bool {
 	switch e.kind {
-	case restartAsked, woken, tickDue, housekeeping, leaseLost:
+	case restartAsked, woken, overdue, tickDue, housekeeping, leaseLost:
 		return true
 	case signalCame:
 		return e.signal == last.signal

@@ -11,6 +11,7 @@ import (
 )
 
 func (m *machine) startSetup() {
+	m.d.alerts.UseSpool() // the lock is ours, and so is what waits there
 	if len(m.d.set.handlers[HookError]) > 0 {
 		m.d.alertHandlers.Store(m.handlers)
 	}

@@ -124,7 +124,7 @@ func (m *machine) onTrialRefused(e event) state {
 	}
 	text := fmt.Sprintf("Restart Refused: the binary %s %s. The running one goes on.\n%v",
 		m.d.host.Process.Executable, what, e.err)
-	m.d.alert(subjectAlert, text)
+	m.d.alert(kindRefused, text)
 	m.d.reply("restart", replyRefused, text)
 	if m.notified == "RELOADING=1" {
 		m.notify("READY=1")
@@ -163,7 +163,7 @@ func (m *machine) resume() state {
 			m.lease.stop()
 			m.renewLease()
 		}
-		m.d.alert(subjectShutdown, "Shutting Down: what was abandoned may still be running, so nothing can start beside it here")
+		m.d.alert(kindShutdown, "Shutting Down: what was abandoned may still be running, so nothing can start beside it here")
 		m.ending.decide(plan{code: 1, bare: true, cause: "nothing can start beside what was abandoned"})
 		return m.tearDown()
 	}
@@ -203,12 +203,13 @@ func (m *machine) replace() state {
 	}
 	m.listen()
 	m.d.log.Open()
+	m.d.alerts.Resume()
 	if errors.Is(err, reexec.ErrChanged) {
 		m.logChanged()
 		m.restartAfterSetup = m.ending.plan.cause
 		return m.resume()
 	}
-	m.d.alert(subjectAlert, fmt.Sprintf("Restart Refused: the binary %s could not be executed. The running one goes on.\n%v",
+	m.d.alert(kindRefused, fmt.Sprintf("Restart Refused: the binary %s could not be executed. The running one goes on.\n%v",
 		m.d.host.Process.Executable, err))
 	m.d.reply("restart", replyRefused, fmt.Sprintf("the restart failed: %v", err))
 	return m.resume()
@@ -223,7 +224,7 @@ func (m *machine) exec() error {
 		Iterations: s.Iterations, Overruns: s.Overruns, Missed: s.Missed, Failures: s.Failures,
 		Started:  m.d.startedAt,
 		Restarts: m.d.history.snapshot(m.ending.plan.cause),
-		Mails:    m.d.alerts.pending(),
+		Alerts:   m.d.alerts.Freeze(),
 	}
 	if m.ready { // else there is no schedule yet
 		m.passSchedule(&h, now)

@@ -85,10 +85,8 @@ func (d *Daemon) prepare() error {
 	d.log = logfile.New(logfile.Config{
 		Daemon: d.name, Host: d.host.Name, PID: d.PID(), Clock: d.host.Clock, Files: d.host.Files,
 		Stdout: d.host.Stdout, Stderr: d.host.Stderr, Resolve: d.Path,
-		Opened: func(path string) { _ = d.followLog(path) }, // the next file may do
-		Observe: func(pid int, message string) {
-			d.observe(host.Observation{Kind: host.Logged, Text: message, PID: pid})
-		},
+		Opened:  func(path string) { _ = d.followLog(path) }, // the next file may do
+		Observe: d.observeLog,
 	})
 	d.wireChildren()
 	return nil
@@ -143,6 +141,7 @@ func (d *Daemon) start(ctx context.Context, args []string) (code int, m *machine
 		d.life.inherit(d.PID())
 	}
 	m = newMachine(d, args, &lifecycle)
+	d.alerts.Resume() // now that the loop has its timer, which a harness knows by its being the first
 	m.listen()
 	m.begin()
 	return 0, m
@@ -166,7 +165,7 @@ func (d *Daemon) fold() {
 		d.set.alerts = hooks.Sender(d.set.alerts)
 	}
 	d.ticks = tickFile{records: d.host.Records, path: d.Path(d.set.tickFile), logf: d.Logf}
-	d.alerts = newAlertQueue(d.host.Clock, d.set.alerts, d.Logf)
+	d.alerts = d.newAlertQueue()
 	d.log.Configure(logfile.Settings{
 		Name: d.set.logName, JSON: d.set.logJSON, Cleaner: d.set.logCleaner,
 		Verbose: d.Verbose(), Silent: d.cmd.detach,
@@ -203,5 +202,7 @@ func (d *Daemon) inherit() {
 	d.counters.restore(h.stats())
 	d.history.restore(h.Restarts)
 	d.log.TakeOver(h.Log)
-	d.alerts.put(h.Mails...)
+	if err := d.alerts.Restore(h.Alerts); err != nil {
+		d.Logf("Warning: %v", err)
+	}
 }

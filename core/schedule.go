@@ -1,7 +1,6 @@
 package core
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/evertick/evertick/clockwork"
@@ -38,21 +37,6 @@ func (m *machine) recentlyCounted(now time.Time) bool {
 func (m *machine) countMissed(now time.Time, n int64) {
 	m.missedCountedAt = now
 	m.d.counters.countMissed(n)
-}
-
-// endIteration counts the ticks that an iteration ran over, and logs an
-// overrun.
-func (m *machine) endIteration(e event) {
-	m.timers.clear(iterationTimeoutAt)
-	m.endSchedule()
-	pacing := m.d.pacing()
-	switch {
-	case pacing.Overran(e.took):
-		m.d.counters.countOverrun()
-		m.d.alert(subjectAlert, fmt.Sprintf("Run Loop Taking Too Long. Duration: %s Interval: %s", round(e.took), pacing.Interval))
-	case pacing.NearLimit(e.took):
-		m.d.Logf("Warning: Run Loop Near Max Allowed Duration. Duration: %s Interval: %s", round(e.took), pacing.Interval)
-	}
 }
 
 // endSchedule tells the schedule that an iteration has ended, or was abandoned,

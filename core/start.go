@@ -33,9 +33,9 @@ func (m *machine) refuseStart(message string) state {
 	switch {
 	case m.state == stateStandby: // where the start has been reported as good
 		m.d.log.Open()
-		m.d.alert(subjectShutdown, "Shutting Down: "+message)
+		m.d.alert(kindShutdown, "Shutting Down: "+message)
 	case m.inherited != nil: // nobody watches a restart
-		m.d.alert(subjectShutdown, "Shutting Down: "+message)
+		m.d.alert(kindShutdown, "Shutting Down: "+message)
 	case m.d.log.Opened():
 		m.d.Logf("Error: %s", message)
 	}
@@ -112,7 +112,7 @@ func (m *machine) startDetails() string {
 
 func (m *machine) onSetUp(e event) state {
 	if e.err != nil {
-		m.d.alert(subjectShutdown, "Shutting Down: "+describe(e.err))
+		m.d.alert(kindShutdown, "Shutting Down: "+describe(e.err))
 		m.ending.decide(plan{code: 1, cause: "setup failed"})
 		m.d.refuse(e.err.Error())
 		return m.tearDown()

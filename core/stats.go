@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/evertick/evertick/mail"
 )
 
 // Stats is what is known of a daemon's iterations.
@@ -39,6 +41,8 @@ type counters struct {
 	overruns int64
 	missed   int64
 	failures int64
+	failing  bool          // the latest iteration of this program failed
+	overran  bool          // it took longer than the interval
 	busy     time.Duration // of this program
 	timed    int64         // iterations of this program that have ended
 	hist     histogram
@@ -57,7 +61,7 @@ func (c *counters) end(took time.Duration, failed bool) {
 	c.busy += took
 	c.timed++
 	c.hist.add(took)
-	if failed {
+	if c.failing = failed; failed {
 		c.failures++
 	}
 	c.mu.Unlock()
@@ -81,10 +85,37 @@ func (c *counters) countMissed(n int64) {
 	c.mu.Unlock()
 }
 
-func (c *counters) countOverrun() {
+// countOverrun notes whether the latest iteration took longer than the interval.
+func (c *counters) countOverrun(overran bool) {
 	c.mu.Lock()
-	c.overruns++
+	if c.overran = overran; overran {
+		c.overruns++
+	}
 	c.mu.Unlock()
+}
+
+// failureLasts tells whether iterations still fail: whether the latest one of this
+// program has succeeded.
+func (c *counters) failureLasts() mail.Condition {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failing || c.timed == 0 {
+		return mail.Unproven
+	}
+	return mail.Over
+}
+
+// overrunLasts tells whether iterations still take longer than the interval.
+func (c *counters) overrunLasts(now time.Time, interval time.Duration) mail.Condition {
+	if start, running := c.startOfRunning(); running && interval > 0 && now.Sub(start) > interval {
+		return mail.Ongoing
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.overran || c.timed == 0 {
+		return mail.Unproven
+	}
+	return mail.Over
 }
 
 // restore takes over the counts of the program before.

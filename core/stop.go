@@ -99,7 +99,7 @@ func (m *machine) onDrained(e event) state {
 			m.health.executed(e.err != nil, e.succeeded, m.d.set.maxFailures)
 		}
 		if e.err != nil && !m.ending.forced {
-			m.d.alert(subjectAlert, fmt.Sprintf("Error: Execute #%d: %s", m.d.Iteration(), describe(e.err)))
+			m.d.alert(kindFailure, fmt.Sprintf("Error: Execute #%d: %s", m.d.Iteration(), describe(e.err)))
 		}
 	}
 	return m.afterDraining()
@@ -178,6 +178,7 @@ func (m *machine) tearDown() state {
 	m.ending.forced = false
 	m.ending.final.Store(!plan.restart && !plan.resume)
 	m.ending.flushed.Store(false)
+	m.ending.failed.Store(plan.code != 0)
 	look := m.ending.final.Load() && m.lease != nil && m.lease.lost // else the next program finds out who holds it
 	return m.startTeardown(func(ctx context.Context) {
 		defer m.flush(ctx)
@@ -207,7 +208,7 @@ func (m *machine) startTeardown(run func(ctx context.Context)) state {
 // flush waits for the last mails, where teardown ends the process.
 func (m *machine) flush(ctx context.Context) {
 	if m.ending.final.Load() {
-		m.d.alerts.flush(ctx)
+		m.d.flushAlerts(ctx, m.ending.failed.Load())
 		m.ending.flushed.Store(true)
 	}
 }
@@ -320,7 +321,7 @@ func (m *machine) forgetLease(withPIDFile bool) {
 func (m *machine) loseLeaseInTeardown(cause string) {
 	text := m.lossText(cause)
 	if plan := m.ending.plan; (plan.restart || plan.resume) && !plan.noLease {
-		m.d.alert(subjectAlert, text+"\nIt must be won again")
+		m.d.alert(kindLock, text+"\nIt must be won again")
 		m.ending.loseLease()
 		return
 	}
@@ -333,9 +334,9 @@ func (m *machine) exit(code int) state {
 	m.timers.clearAll()
 	switch {
 	case m.state == stateChecking || m.state == stateStandby: // no teardown has seen to it
-		m.d.alerts.flush(context.Background())
+		m.d.flushAlerts(context.Background(), code != 0)
 	case !m.ending.flushed.Load(): // a forced end waits for none
-		m.d.alerts.logPending()
+		m.d.settleAlerts()
 	}
 	m.d.killChildren() // they must not go on without the lock
 	m.inheritTheRest()

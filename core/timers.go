@@ -17,6 +17,7 @@ const (
 	restartAt
 	housekeepingAt
 	leaseAt
+	overdueAt
 	numDeadlines
 )
 
@@ -35,6 +36,7 @@ var deadlineEvents = [numDeadlines]event{
 	restartAt:          {kind: restartAsked, cause: "restart interval"},
 	housekeepingAt:     {kind: housekeeping},
 	leaseAt:            {kind: leaseLost, cause: causeNotRenewed},
+	overdueAt:          {kind: overdue},
 }
 
 // timers are the deadlines of a daemon, and the one clock timer that all of

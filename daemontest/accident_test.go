@@ -236,7 +236,7 @@ func TestAFailedCountShowsWhereItDiverges(t *testing.T) {
 	}
 	_, verdict := examine(t, poller, life)
 	says(t, verdict, "want 720 iterations, got 719; most are 5s apart, but number 401 comes 11s after the one before, at 33m26s", "lines ...\n",
-		"> 00:00.000  execute #1\n", "> 33:10.000  execute #399\n", "> 33:15.000  execute #400 ... 11s", "> 33:26.000  execute #401\n", "> 59:55.000  execute #719\n")
+		"> 00:00.000  execute #1\n", "> 33:26.000  execute #401\n", "> 59:55.000  execute #719\n")
 	life.Want = Want{IterationsAt(make([]time.Duration, 720)...)}
 	_, verdict = examine(t, poller, life)
 	says(t, verdict, "want 720 iterations at the times given, got 719; want number 2 at 0s, got it at 5s")

@@ -56,6 +56,7 @@ func ExampleRun() {
 	//   00:00.000  -> sleeping
 	//   00:00.000  execute #1 ... 1s
 	//   00:10.000  execute #2 ... 14s  OVERRUN +4s
+	//   00:20.010  log: Run Loop Overdue: Execute #2 is still running after 10s. Interval: 10s
 	//   00:24.000  log: Run Loop Taking Too Long. Duration: 14s Interval: 10s
 	//   00:24.000  execute #3 ... 1s
 	//   00:26.000  step: SIGTERM

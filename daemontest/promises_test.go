@@ -147,7 +147,7 @@ func TestAllMissesAreReportedTogether(t *testing.T) {
 		Steps:   Steps{stopAt(16 * time.Second)},
 		Want: Want{
 			Iterations(5), IterationsAt(seconds(0, 5, 12)...), Overruns(0), Failures(1), Restarts(1), MissedTicks(7),
-			Logs("no such line"), LogsTimes("Run Loop", 2), NoLog("Shutting Down"), LastLog("first"),
+			Logs("no such line"), LogsTimes("Run Loop", 3), NoLog("Shutting Down"), LastLog("first"),
 			Mails(0), MailContains("nothing"), Exit(1), Killed(), EndsAt(time.Second), FileContains("missing", "x"),
 			NoFile("/var/log/poller/2026-01-01.log"), Stdout("out"), Stderr("err"), Notifies("READY=1"),
 			Check("the impossible", func(*Result) error { return errors.New("impossible") }),
@@ -158,7 +158,7 @@ func TestAllMissesAreReportedTogether(t *testing.T) {
 	says(t, verdict,
 		"the scenario failed (seed 1):\n", "- want 5 iterations, got 4\n", "- want iterations at [0s 5s 12s], got [0s 5s 13s 15s]; want number 3 at 12s, got it at 13s\n",
 		"- want 0 overruns, got 1\n", "- want 1 failed iterations, got 0\n", "- want 1 restarts, got 0\n", "- want 7 missed ticks, got 1\n",
-		`- want a log message that contains "no such line", got none`, `- want 2 log messages that contain "Run Loop", got 1`,
+		`- want a log message that contains "no such line", got none`, `- want 3 log messages that contain "Run Loop", got 2`,
 		`- want 0 log messages that contain "Shutting Down", got 1`, `- want the last log message to contain "first", got "Shutdown Complete.`,
 		"- want 0 mails, got 1\n", `- want a mail that contains "nothing", got 1 mails without it`, "- want exit status 1, got exit status 0\n",
 		"- want the daemon to be killed, got exit status 0\n", "- want the daemon to end at 1s, got 16s (exit status 0)\n",

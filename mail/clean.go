@@ -13,9 +13,11 @@ const maxSubject = 200
 // Clean returns m as every Sender sends it: the subject is one line of at most
 // 200 characters, without control characters; the body is valid UTF-8 whose
 // lines all end with \n, and the control characters in it, tabs apart, are
-// spaces. The addresses are not looked at; the copy shares nothing with m.
+// spaces. What is no Message-ID is left out. The addresses are not looked at; the copy shares nothing with m.
 func (m Message) Clean() Message {
 	m.To = slices.Clone(m.To)
+	m.ID = messageID(m.ID)
+	m.References = cleanIDs(m.References)
 	m.Subject = OneLine(m.Subject, maxSubject)
 	m.Body = text(m.Body)
 	return m
@@ -30,6 +32,16 @@ func OneLine(s string, limit int) string {
 		return string(runes[:max(limit, 1)-1]) + "…"
 	}
 	return s
+}
+
+// cleanIDs returns those that are Message-IDs.
+func cleanIDs(ids []string) (clean []string) {
+	for _, id := range ids {
+		if id = messageID(id); id != "" {
+			clean = append(clean, id)
+		}
+	}
+	return clean
 }
 
 // text returns s as lines of plain text.

@@ -23,6 +23,26 @@
 // The URLs stdout: and stderr: need no import: [Writer] prints mails for people
 // to read, while a daemon is being developed.
 //
+// # The queue
+//
+// A [Queue] delivers beside those who put mails in, one after the other. What it
+// promises:
+//
+//   - [Queue.Put] neither blocks nor fails.
+//   - A mail is tried until it is delivered or older than 24 h; then the log has
+//     it in full. While the transport is away the pauses grow from 5 s to 5 min.
+//   - A mail has one Message-ID from Put on, over every attempt and restart. It is
+//     sent twice only where the server took it and could not say so, or the
+//     process was killed in that instant.
+//   - With a spool, a mail is on disk within a second, one file a mail, and is
+//     delivered by the next process, also after SIGKILL.
+//   - At most 1,000 mails or 10 MB wait; beyond that the oldest are counted in a
+//     digest, and logged.
+//   - A spool that is full, unwritable, somebody else's or holds garbage is logged,
+//     and is never an error to those who put mails in.
+//
+// A spool is one folder for one process, which is locked: see [Queue.UseSpool].
+//
 // # A transport of your own
 //
 // Implement [Sender], and [Register] a URL scheme for it. [Message.Clean],

@@ -13,6 +13,17 @@ type Message struct {
 	// To are the recipients' addresses; at least one.
 	To []string
 
+	// ID is the Message-ID, without brackets. Two mails with one ID are the same
+	// mail. Empty leaves it to the transport; so does what is no ID.
+	ID string
+
+	// References are the IDs of earlier mails of the same thread, the oldest
+	// first.
+	References []string
+
+	// Alerts is how many alerts the mail tells of; zero means one.
+	Alerts int
+
 	// Subject is one line. Control characters in it are replaced by spaces
 	// before it is sent.
 	Subject string

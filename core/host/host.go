@@ -9,6 +9,7 @@ import (
 	"github.com/evertick/evertick/forker/reexec"
 	"github.com/evertick/evertick/forker/signals"
 	"github.com/evertick/evertick/logfile"
+	"github.com/evertick/evertick/mail"
 )
 
 // Host is what a daemon needs of its machine. Its fields must not change while
@@ -51,6 +52,10 @@ type Host struct {
 	// CrashTo lets what the Go runtime prints at a crash reach a file, and with
 	// stderr all of standard error: see reexec.OS. Nil is one that cannot.
 	CrashTo func(path string, stderr bool) error
+
+	// Spool is the disk where the spool of alert mail is. Nil is the machine's
+	// own.
+	Spool mail.Disk
 
 	// Supervisor is the program that started the daemon, if it is one that
 	// wants to be told.

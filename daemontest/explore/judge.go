@@ -77,17 +77,19 @@ func (w *watcher) judgeEnd(p *process, played daemontest.Played, complain func(i
 	mails := 0
 	for _, m := range played.World().Mails() {
 		if strings.Contains(m.Body, fmt.Sprintf("\nPID: %d\n", p.pid)) {
-			mails++
+			mails += max(m.Alerts, 1)
 		}
 	}
 	told := 0
 	for _, l := range p.logs {
 		var n int
 		switch {
-		case strings.HasPrefix(l.text, "Error: alert mail "), strings.Contains(l.text, "the oldest is dropped"):
-			told++
-		case strings.HasSuffix(l.text, "alert mails were not delivered before the end"):
+		case strings.HasSuffix(l.text, "alerts were not delivered before the end"):
 			if _, err := fmt.Sscanf(l.text, "Error: %d alert", &n); err == nil {
+				told += n
+			}
+		case strings.HasSuffix(l.text, "for the next start"):
+			if _, err := fmt.Sscanf(l.text, "%d alerts wait in", &n); err == nil {
 				told += n
 			}
 		}

@@ -33,13 +33,13 @@ var orders = []order{
 		files: `
 			doc.go errors.go histogram.go stats.go
 			queue.go states.go timers.go lease.go
-			history.go handover.go cleanups.go statefile.go handlerqueue.go stopnotice.go ticks.go rememberticks.go alerts.go
+			history.go handover.go cleanups.go statefile.go handlerqueue.go stopnotice.go ticks.go rememberticks.go recent.go
 			hooks.go plugin.go declaration.go options.go standardflags.go
-			process.go daemon.go stopping.go values.go owner.go life.go followlog.go call.go children.go validate.go
+			process.go daemon.go alerts.go stopping.go values.go owner.go life.go followlog.go call.go children.go validate.go
 			worker.go pidfile.go trial.go ending.go health.go
 			execute.go machine.go command.go control.go
 			schedule.go housekeeping.go lock.go ready.go dump.go signals.go
-			lossreport.go stop.go restart.go leaseloss.go standby.go failure.go iterate.go lastwords.go start.go
+			lossreport.go overdue.go stop.go restart.go leaseloss.go standby.go failure.go iterate.go lastwords.go start.go
 			lifecycle.go run.go`,
 		upward: map[string]string{
 			"hooks.go -> daemon.go":       "a user's handler is given its daemon",
@@ -65,7 +65,7 @@ var orders = []order{
 			doc.go time.go childlanes.go met.go wall.go signaleffects.go signals.go temporary.go files.go locked.go timers.go process.go label.go generation.go
 			childpipe.go child.go childoutput.go childsignals.go childinput.go childlife.go
 			logfiles.go records.go pidfile.go program.go replies.go streams.go supervisor.go steps.go reexec.go
-			observe.go mail.go clock.go lockfaults.go locks.go processlock.go machine.go
+			observe.go mail.go spool.go clock.go lockfaults.go locks.go processlock.go machine.go
 			stacks.go causes.go watchdog.go world.go children.go network.go sockets.go life.go play.go`,
 	},
 	{

@@ -62,7 +62,16 @@ func render(m mail.Message, from *netmail.Address, to []string) ([]byte, error) 
 	}
 	wire.Subject(m.Subject)
 	wire.SetDateWithValue(m.Time)
-	wire.SetMessageIDWithValue(rand.Text() + "@" + hostname())
+	id := m.ID
+	if id == "" {
+		id = rand.Text() + "@" + hostname()
+	}
+	wire.SetMessageIDWithValue(id)
+	if n := len(m.References); n > 0 {
+		// RFC 5322, section 3.6.4
+		wire.SetGenHeader("In-Reply-To", "<"+m.References[n-1]+">")
+		wire.SetGenHeader("References", "<"+strings.Join(m.References, "> <")+">")
+	}
 	// RFC 3834, section 5: what no person wrote must say so, or holiday
 	// responders answer it.
 	wire.SetGenHeader("Auto-Submitted", "auto-generated")

@@ -171,6 +171,7 @@ func (w *World) host(m *Machine, g *Generation) host.Host {
 		Replies:    replies{g, m.Replies},
 		Signals:    listener{g},
 		Files:      logFiles{g, m.Files},
+		Spool:      spoolDisk{g, m.Files},
 		Supervisor: supervisor{g, &m.Supervisor},
 		Stdout:     stream{g, &m.Stdout, timeline.Stdout},
 		Stderr:     stream{g, &m.Stderr, timeline.Stderr},

@@ -109,8 +109,8 @@ func (s sender) Send(ctx context.Context, m mail.Message) error {
 	if err := s.g.wait(ctx, laneMail, s.server.takesNow()); err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
-	m = m.Clean()
 	m.Subject, m.Body = s.g.files.Plain(m.Subject), s.g.files.Plain(m.Body)
+	m = m.Clean()
 	taken, err := s.server.take(m)
 	if taken {
 		s.g.process.record.Add(timeline.Mail, m.Subject)

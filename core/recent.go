@@ -1,0 +1,53 @@
+package core
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/evertick/evertick/mail"
+)
+
+const (
+	recentDepth = 20  // messages that a mail shows
+	recentWidth = 300 // characters of each
+)
+
+// recentLog is the latest messages of the log, for mails. It is safe for
+// concurrent use.
+type recentLog struct {
+	mu       sync.Mutex // held for instants only
+	messages [recentDepth]recentMessage
+	next     int
+}
+
+type recentMessage struct {
+	at   time.Time
+	pid  int
+	text string
+}
+
+func (r *recentLog) add(at time.Time, pid int, text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.messages[r.next] = recentMessage{at, pid, text}
+	r.next = (r.next + 1) % recentDepth
+}
+
+// lines returns the first line of each message, the oldest first.
+func (r *recentLog) lines() string {
+	r.mu.Lock()
+	messages, next := r.messages, r.next
+	r.mu.Unlock()
+	var b strings.Builder
+	for i := range messages {
+		m := messages[(next+i)%recentDepth]
+		if m.at.IsZero() {
+			continue
+		}
+		line, _, _ := strings.Cut(m.text, "\n")
+		fmt.Fprintf(&b, "[%s] %d %s\n", m.at.Format(time.DateTime), m.pid, mail.OneLine(line, recentWidth))
+	}
+	return b.String()
+}
