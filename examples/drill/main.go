@@ -26,6 +26,7 @@ type drill struct {
 	witness                           string
 	hang, failAfter, panicAt, crashAt int64
 	standby                           bool
+	children                          children
 }
 
 // New declares the daemon. A test adds its options.
@@ -53,9 +54,13 @@ func (r *drill) flags(app *kingpin.Application) {
 		PlaceHolder("N").Int64Var(&r.crashAt)
 	app.Flag("witness", "Append start and end of each execute to FILE, with PID, lock token and CLOCK_BOOTTIME in ns.").
 		PlaceHolder("FILE").StringVar(&r.witness)
+	r.children.flags(app)
 }
 
-func (r *drill) options(*core.Daemon) ([]core.Option, error) {
+func (r *drill) options(d *core.Daemon) ([]core.Option, error) {
+	if err := r.children.limit(d); err != nil {
+		return nil, err
+	}
 	if r.work < 0 {
 		return nil, fmt.Errorf("--work %s is negative: give 0 or more", r.work)
 	}
@@ -74,6 +79,9 @@ func (r *drill) execute(ctx context.Context, d *core.Daemon) error {
 	if n == r.crashAt {
 		go panic(fmt.Sprintf("beat %d was told to crash", n))
 		select {} // until it has
+	}
+	if err := r.children.start(d); err != nil {
+		return err
 	}
 	if n == r.hang {
 		select {} // forever

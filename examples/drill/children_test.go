@@ -1,0 +1,125 @@
+//go:build linux
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// printed is how much the child prints in TestAChildThatPrintsALot.
+var printed = flag.Int("printed", 2_000_000, "how many bytes TestAChildThatPrintsALot has a child print")
+
+// forkOnce are the arguments of a drill that forks so many tasks at its start and
+// has no further beat for some time.
+func (s *site) forkOnce(n int, task string) []string {
+	return s.args("--every", "10m", "--fork", fmt.Sprint(n), "--task", task)
+}
+
+// ownProgram gives the site a program that no other site links to: a new link
+// changes its file, and a daemon tries a program again that has changed.
+func (s *site) ownProgram() {
+	s.Helper()
+	require.NoError(s, copySelf(s.path("drill.new")))
+	require.NoError(s, os.Rename(s.path("drill.new"), s.path("drill")))
+}
+
+func TestSIGKILLLeavesNoChild(t *testing.T) {
+	t.Parallel()
+	for _, task := range []string{"hang", "stubborn"} {
+		s := newSite(t)
+		p := s.start(s.forkOnce(50, task)...)
+		s.logged("forked 50 tasks so far", 1)
+		require.Len(t, s.living(), 51)
+		require.NoError(t, syscall.Kill(p.pid, syscall.SIGKILL))
+		killed := time.Now()
+		p.exit()
+		s.eventually("the end of all children", func() bool { return len(s.living()) == 0 })
+		t.Logf("50 children (%s) were gone %s after SIGKILL", task, time.Since(killed).Round(time.Millisecond))
+	}
+}
+
+// Children that hang at a stop share one limit, which is half of the shutdown
+// time-out: it is logged for each of them, and is over once.
+func TestHungChildrenEndInOneLimit(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.start(s.forkOnce(50, "hang")...)
+	s.logged("hanging", 50)
+	require.NoError(t, syscall.Kill(p.pid, syscall.SIGTERM))
+	require.Zero(t, p.exit())
+	require.Empty(t, s.living())
+	log := s.read("log")
+	require.Equal(t, 50, strings.Count(log, "has not ended within 5s: it was killed"))
+}
+
+func TestARestartEndsTheChildrenFirst(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.ownProgram()
+	pid := s.detach(s.args("--fork", "3", "--task", "stubborn", "--max-children", "3")...)
+	s.logged("ignoring SIGTERM", 3)
+	before := s.living()
+	require.NoError(t, syscall.Kill(pid, syscall.SIGHUP))
+	s.logged("Restart: 1 (SIGHUP)", 1)
+	s.logged("forked 3 tasks so far; 0 were refused", 2)
+	for _, child := range before {
+		if child != pid {
+			require.False(t, alive(child), "child %d", child)
+		}
+	}
+	require.Len(t, s.living(), 4)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGTERM))
+	s.eventually("the end", func() bool { return len(s.living()) == 0 })
+}
+
+func TestWhatATaskLeavesInItsGroupIsKilled(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.start(s.forkOnce(1, "grandchild")...)
+	s.logged("left the process", 1)
+	m := regexp.MustCompile(`left the process (\d+)`).FindStringSubmatch(s.read("log"))
+	left := atoi(t, m[1])
+	s.eventually("the end of what the task has left", func() bool { return !alive(left) })
+	require.NoError(t, syscall.Kill(p.pid, syscall.SIGTERM))
+	require.Zero(t, p.exit())
+}
+
+func TestAChildThatCrashesHarmsNobody(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.start(s.forkOnce(1, "crash")...)
+	s.logged("panic: runtime error: invalid memory address", 1)
+	require.NoError(t, syscall.Kill(p.pid, syscall.SIGTERM))
+	require.Zero(t, p.exit())
+}
+
+func TestAChildThatPrintsALot(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.start(s.args("--every", "10m", "--fork", "1", "--task", "print", "--print-bytes", fmt.Sprint(*printed))...)
+	s.eventually("all lines", func() bool {
+		return strings.Count(s.read("log"), strings.Repeat("x", 99)) == *printed/100
+	})
+	require.NoError(t, syscall.Kill(p.pid, syscall.SIGTERM))
+	require.Zero(t, p.exit())
+}
+
+// What is over the limit is refused and counted.
+func TestTooManyChildrenAreRefused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.start(s.args("--every", "10m", "--fork", "5", "--task", "hang", "--max-children", "3")...)
+	s.logged("forked 3 tasks so far; 2 were refused", 1)
+	require.Len(t, s.living(), 4)
+	require.NoError(t, syscall.Kill(p.pid, syscall.SIGKILL))
+	p.exit()
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/forker"
+)
+
+// printer is what the task print is told.
+type printer struct{ Bytes int }
+
+// tasks are the tasks that --task names.
+var tasks = map[string]*forker.Task[printer, string]{
+	"finish": task("finish", func(context.Context, *forker.Child, printer) error { return nil }),
+
+	"crash": task("crash", func(context.Context, *forker.Child, printer) error {
+		var nothing *printer
+		go func() { nothing.Bytes++ }() // in a goroutine of its own nothing catches it
+		select {}
+	}),
+
+	"hang": task("hang", func(_ context.Context, c *forker.Child, _ printer) error {
+		c.Logf("hanging")
+		select {}
+	}),
+
+	"print": task("print", func(_ context.Context, c *forker.Child, p printer) error {
+		line := strings.Repeat("x", 99) + "\n"
+		for left := p.Bytes; left > 0; left -= len(line) {
+			if _, err := io.WriteString(c.Stdout(), line[max(0, len(line)-left):]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}),
+
+	"grandchild": task("grandchild", func(_ context.Context, c *forker.Child, _ printer) error {
+		another := exec.Command("sleep", "3600")
+		if err := another.Start(); err != nil {
+			return err
+		}
+		c.Logf("left the process %d", another.Process.Pid)
+		return nil
+	}),
+
+	"stubborn": task("stubborn", func(_ context.Context, c *forker.Child, _ printer) error {
+		signal.Ignore(syscall.SIGTERM)
+		c.Logf("ignoring SIGTERM")
+		select {}
+	}),
+}
+
+func task(name string, run func(context.Context, *forker.Child, printer) error) *forker.Task[printer, string] {
+	return forker.NewTask(name, func(ctx context.Context, c *forker.Child, p printer) (string, error) {
+		return name, run(ctx, c, p)
+	})
+}
+
+// children is what the flags ask for of them.
+type children struct {
+	fork, most, printBytes int
+	task                   string
+
+	forked, refused int // so far, by this program
+}
+
+func (k *children) flags(app *kingpin.Application) {
+	app.Flag("fork", "Each execute forks N tasks.").PlaceHolder("N").IntVar(&k.fork)
+	app.Flag("task", "What they do: finish, crash, hang, print, grandchild or stubborn.").
+		Default("finish").EnumVar(&k.task, "finish", "crash", "hang", "print", "grandchild", "stubborn")
+	app.Flag("print-bytes", "The task print writes so many bytes.").Default("1000000").IntVar(&k.printBytes)
+	app.Flag("max-children", "At most N children at once; what is over it is refused and counted.").
+		Default(fmt.Sprint(forker.DefaultMax)).IntVar(&k.most)
+}
+
+// limit returns what is wrong with the flags, and sets the limit.
+func (k *children) limit(d *core.Daemon) error {
+	for _, flag := range []struct {
+		name         string
+		value, least int
+	}{{"--fork", k.fork, 0}, {"--print-bytes", k.printBytes, 0}, {"--max-children", k.most, 1}} {
+		if flag.value < flag.least {
+			return fmt.Errorf("%s %d is too small: give %d or more", flag.name, flag.value, flag.least)
+		}
+	}
+	d.Children().Max = k.most
+	return nil
+}
+
+// start forks the tasks of a beat.
+func (k *children) start(d *core.Daemon) error {
+	if k.fork == 0 {
+		return nil
+	}
+	for range k.fork {
+		switch _, err := tasks[k.task].Fork(d, printer{k.printBytes}); {
+		case errors.Is(err, forker.ErrClosed): // the daemon is about to end
+		case errors.Is(err, forker.ErrFull):
+			k.refused++
+		case err != nil:
+			return err
+		default:
+			k.forked++
+		}
+	}
+	d.Logf("forked %d tasks so far; %d were refused", k.forked, k.refused)
+	return nil
+}
