@@ -276,6 +276,47 @@ func TestALeaseThatLapsesInATeardownIsNotHandedOver(t *testing.T) {
 	})
 }
 
+// stuck is a lock whose renewals do not return from some time on, whatever their
+// context says.
+type stuck struct {
+	lock.Locker
+	from time.Time
+}
+
+func (stuck) InMemory() {}
+
+func (l stuck) Acquire(ctx context.Context, who lock.Owner) (lock.Lease, error) {
+	lease, err := l.Locker.Acquire(ctx, who)
+	return stuckLease{lease, l}, err
+}
+
+type stuckLease struct {
+	lock.Lease
+	lock stuck
+}
+
+func (l stuckLease) Renew(ctx context.Context) error {
+	if time.Now().After(l.lock.from) {
+		time.Sleep(time.Minute)
+	}
+	return l.Lease.Renew(ctx)
+}
+
+// A renewal that does not return is waited for before the exec. A lease that lapses
+// meanwhile is given up, and not handed over.
+func TestALeaseThatLapsesBeforeTheExecIsNotHandedOver(t *testing.T) {
+	declare := func(extra ...core.Option) *core.Daemon {
+		l := lock.NewMemory(clockwork.Real()).Lock("x", 4*time.Second)
+		return equipped(core.WithLock(stuck{l, time.Now().Add(5 * time.Second)}))(extra...)
+	}
+	play(t, declare, daemontest.Scenario{
+		Args:    "-d",
+		Execute: daemontest.Instantly(),
+		Steps:   daemontest.Steps{at(7.1, hup), stopAt(12.5)},
+		Want:    daemontest.Want{daemontest.Logs("Lock Lost: memory:x: could not be renewed in time"), daemontest.Restarts(1), daemontest.Exit(0)},
+	})
+}
+
 // The ticks that an iteration ran over before it was abandoned are counted
 // then, once; the next program starts at once and finds none missing.
 func TestAnAbandonedIterationCostsItsTicksOnce(t *testing.T) {

@@ -35,14 +35,38 @@ func TestQuiesceLosesNothing(t *testing.T) {
 }
 
 // caught reports whether this process has a handler for a signal.
-func caught(t *testing.T, sig syscall.Signal) bool {
+func caught(t *testing.T, sig syscall.Signal) bool { return masked(t, "SigCgt", sig) }
+
+// ignored reports whether this process ignores a signal.
+func ignored(t *testing.T, sig syscall.Signal) bool { return masked(t, "SigIgn", sig) }
+
+// masked reports whether a signal is in that mask of this process.
+func masked(t *testing.T, mask string, sig syscall.Signal) bool {
 	status, err := os.ReadFile("/proc/self/status")
 	require.NoError(t, err)
-	_, after, found := strings.Cut(string(status), "SigCgt:\t")
+	_, after, found := strings.Cut(string(status), mask+":\t")
 	require.True(t, found)
-	mask, err := strconv.ParseUint(after[:16], 16, 64)
+	set, err := strconv.ParseUint(after[:16], 16, 64)
 	require.NoError(t, err)
-	return mask&(1<<(sig-1)) != 0
+	return set&(1<<(sig-1)) != 0
+}
+
+// What Quiesce is to ignore is ignored when it returns, so that the next program
+// finds it so; the rest is not. A Listen after an exec that failed ends that.
+func TestQuiesceIgnoresForTheNextProgram(t *testing.T) {
+	o := signals.System()
+	defer o.Listen(nil, nil)
+	all := []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2}
+	for range 2 {
+		o.Listen(all, func(os.Signal) {})
+		for _, sig := range all {
+			require.False(t, ignored(t, sig.(syscall.Signal)), "%v", sig)
+		}
+		o.Quiesce(syscall.SIGHUP, syscall.SIGUSR1)
+		require.True(t, ignored(t, syscall.SIGHUP))
+		require.True(t, ignored(t, syscall.SIGUSR1))
+		require.False(t, ignored(t, syscall.SIGUSR2))
+	}
 }
 
 // Between Quiesce and exec a SIGTERM ends the process at the very moment at which
