@@ -131,6 +131,9 @@ func (c *chaos) calm() {
 	}
 	begun := 0 // how many executes, when it began to look settled
 	c.eventually("the end of all restarts, and of all starts that find the lock held", func() bool {
+		if len(c.running()) == 0 { // the last one has lost a lock file that was deleted
+			c.join(true)
+		}
 		now := len(c.starts())
 		if begun == 0 || !c.settled() {
 			begun = now
