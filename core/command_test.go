@@ -68,6 +68,25 @@ func TestABadCommandLineIsRefusedInOneLine(t *testing.T) {
 	}
 }
 
+// -s stop waits as long as the daemon may take, also where Configure says how long,
+// and that is more than can be added up.
+func TestSendStopWaitsAsLongAsConfigureSays(t *testing.T) {
+	const stop = "-s stop -p poller.pid"
+	for _, timeout := range []time.Duration{10 * time.Minute, 1 << 62} {
+		t.Run(timeout.String(), func(t *testing.T) {
+			configure := core.Configure(func(*core.Daemon) ([]core.Option, error) {
+				return []core.Option{core.ShutdownTimeout(timeout)}, nil
+			})
+			play(t, equipped(configure), daemontest.Scenario{
+				Args:    "-d -p poller.pid",
+				Execute: daemontest.Instantly().Except(3, 9*time.Minute),
+				Steps:   daemontest.Steps{at(2.5, daemontest.Command(stop))},
+				Want:    daemontest.Want{daemontest.ExitOf(stop, 0), daemontest.Exit(0), endsAt(2 + 9*60), daemontest.NoFile(pidPath)},
+			})
+		})
+	}
+}
+
 // A user's own flags are there for Configure.
 func TestAUsersFlagsReachConfigure(t *testing.T) {
 	declare := func(extra ...core.Option) *core.Daemon {

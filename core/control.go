@@ -143,8 +143,11 @@ const (
 	replyRefused = "refused"
 )
 
+// maxPatience bounds how long -s waits, so that no sum of it overflows.
+const maxPatience = 1000 * 24 * time.Hour
+
 // patience is how long -s waits: for a trial, an iteration and a teardown that
 // all take as long as they may.
 func (d *Daemon) patience() time.Duration {
-	return trialTimeout + 2*(d.set.shutdownTimeout+grace)
+	return trialTimeout + 2*(min(d.set.shutdownTimeout, maxPatience)+grace)
 }

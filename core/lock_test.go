@@ -420,6 +420,21 @@ func TestAStandbyThatCannotStartEnds(t *testing.T) {
 	})
 }
 
+// The same of a detached one, whose launcher has been told long ago that it stands
+// by: the log and a mail say why it ends.
+func TestADetachedStandbyThatCannotStartSaysSo(t *testing.T) {
+	play(t, equipped(core.Standby()), daemontest.Scenario{
+		Args:    "-d -p poller.pid",
+		Execute: daemontest.Instantly(),
+		Held:    []string{lockURL},
+		Steps:   daemontest.Steps{at(2, daemontest.WriteFile(pidPath, "notes")), at(2.1, daemontest.FreeLock(lockURL))},
+		Want: daemontest.Want{
+			daemontest.ExitOf("-d -p poller.pid", 0), daemontest.Exit(1), daemontest.Mails(1), daemontest.Logs("Shutting Down: pidfile: lock"),
+			daemontest.FileContains(pidPath, "notes"), daemontest.LockReleased(),
+		},
+	})
+}
+
 // The token grows with each new owner, and a restart in place keeps it.
 func TestARestartKeepsTheToken(t *testing.T) {
 	play(t, leased(), daemontest.Scenario{
