@@ -14,6 +14,11 @@ import (
 // are refused (forker.ErrClosed) before Setup, and from the moment at which a
 // stop or a restart is decided.
 //
+// A pool's method is called by the daemon, too: method.Call(ctx, d, …). Calls go
+// on with the workers that live until teardown begins. What Call.Then is given
+// runs in the loop, right before the next Execute and within its time; where
+// none follows, before Teardown. A panic in it is logged.
+//
 // What a child prints and logs is in the daemon's log under the child's PID.
 // Teardown begins with the end of all children: they are told together, and
 // have half of the shutdown time-out.
@@ -48,6 +53,10 @@ func (d *Daemon) wireChildren() {
 		d.AlertAs("task "+i.Task, "Task %s (PID %d): %s", i.Task, i.PID, text)
 	}
 	g.OnFailure = func(_ forker.Info, err error) { d.Logf("Error: %v", err) }
+	g.Deliver = d.results.add
+	g.OnRecycle = func(i forker.Info, why string) {
+		d.tellOfChild(HookInfo{Hook: HookRecycle, Child: i, Cause: why})
+	}
 	g.OnFork = func(i forker.Info) { d.tellOfChild(HookInfo{Hook: HookFork, Child: i}) }
 	g.OnReap = func(i forker.Info, err error) { d.tellOfChild(HookInfo{Hook: HookReap, Child: i, Err: err}) }
 }
@@ -60,18 +69,20 @@ func (d *Daemon) tellOfChild(h HookInfo) {
 // stopChildren ends all children within half of the shutdown time-out, so that
 // teardown has the other half.
 func (d *Daemon) stopChildren(ctx context.Context) {
-	if len(d.children.List()) == 0 {
-		return
-	}
 	limit := d.set.shutdownTimeout / 2
 	ctx, cancel := clockwork.WithTimeout(ctx, d.host.Clock, limit)
 	defer cancel()
 	for _, i := range d.children.Stop(ctx) {
-		if i.PID == 0 {
+		switch {
+		case i.PID == 0 && i.Worker:
+			d.Logf("Error: worker of pool %s does not return from %s: it is left behind", i.Task, i.Doing)
+		case i.PID == 0:
 			d.Logf("Error: function %s does not return: it is left behind", i.Task)
-			continue
+		case i.Worker:
+			d.Logf("Error: child %d (worker of pool %s) has not ended within %s: it was killed", i.PID, i.Task, limit)
+		default:
+			d.Logf("Error: child %d (task %s) has not ended within %s: it was killed", i.PID, i.Task, limit)
 		}
-		d.Logf("Error: child %d (task %s) has not ended within %s: it was killed", i.PID, i.Task, limit)
 	}
 }
 
@@ -90,10 +101,20 @@ func (d *Daemon) stopChildrenBy(limit time.Duration) {
 
 // killChildren ends what children an end without teardown has left.
 func (d *Daemon) killChildren() {
-	if len(d.children.List()) == 0 {
-		return
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	d.children.Stop(ctx)
+}
+
+// handleResults runs what waits.
+func (d *Daemon) handleResults() {
+	if !d.results.some.Load() {
+		return
+	}
+	for f := d.results.take(); f != nil; f = d.results.take() {
+		d.guard("a function given to Call.Then", func() error {
+			f()
+			return nil
+		})
+	}
 }

@@ -43,6 +43,7 @@ type shared struct {
 	ticks    tickFile
 	lease    atomic.Pointer[leaseRenewer] // nil: none is held
 	children forker.Group
+	results  resultQueue
 	ran      atomic.Bool
 	report   sync.Once // of the start
 

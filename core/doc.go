@@ -76,7 +76,7 @@
 //
 // From low to high; a file uses those before it, which a test checks.
 //
-//	errors histogram stats     panics as errors; what is counted of iterations
+//	errors stats               panics as errors; what is counted of iterations
 //	queue states timers lease  the events and their order; the states; deadlines
 //	                           and the lease, the parts that others know of
 //	history handover           what the programs of a process know of each other

@@ -110,18 +110,28 @@ func (m *machine) dumpMemory(line func(name, format string, args ...any), v host
 	line("Goroutines", "%d", v.Goroutines)
 }
 
-// dumpChildren lists the children; nothing where there are none.
+// dumpChildren lists the children and the pools; nothing where there are none.
 func (m *machine) dumpChildren(line func(name, format string, args ...any)) {
 	for n, i := range m.d.children.List() {
 		name := "Children"
 		if n > 0 {
 			name = "child"
 		}
-		what := fmt.Sprintf("PID %d, task %s", i.PID, i.Task)
-		if i.PID == 0 {
-			what = i.Task
+		what, does := i.Task, i.State.String()
+		switch {
+		case i.Worker:
+			what, does = "worker of pool "+what, does+" ("+i.Doing+")"
+		case i.PID != 0:
+			what = "task " + what
 		}
-		line(name, "%s, %s, %s", what, i.State, round(i.Age))
+		if i.PID != 0 {
+			what = fmt.Sprintf("PID %d, %s", i.PID, what)
+		}
+		line(name, "%s, %s, %s", what, does, round(i.Age))
+	}
+	for _, p := range m.d.children.Pools() {
+		line("Pool "+p.Pool, "%d workers (%d idle), calls: %d queued, %d running, %d done, %d failed, %d retried; p50 %s, p99 %s; %d recycled, %d crashed",
+			p.Workers, p.Idle, p.Queued, p.Running, p.Done, p.Failed, p.Retried, round(p.P50), round(p.P99), p.Recycled, p.Crashed)
 	}
 }
 

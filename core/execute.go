@@ -44,6 +44,7 @@ func (x *executor) iterate(ctx context.Context, now time.Time) (end time.Time, t
 		}
 		d.tell(ctx, HookInfo{Hook: HookPreExecute, Iteration: n})
 	}
+	d.handleResults()
 	if err = x.execute(ctx); err != nil && d.endedByStop(ctx, err) {
 		err = nil
 	}

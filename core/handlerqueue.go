@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 )
 
@@ -112,3 +113,30 @@ func (q *handlerQueue) drain(ctx context.Context) {
 // close ends the queue; what still waits does not run. A teardown that was
 // abandoned may add to it all the same.
 func (q *handlerQueue) close() { q.end() }
+
+// resultQueue holds what is to run in the loop because a call has ended.
+type resultQueue struct {
+	some    atomic.Bool // there may be some, so that an idle loop takes no mutex
+	mu      sync.Mutex
+	waiting []func()
+}
+
+func (q *resultQueue) add(f func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, f)
+	q.some.Store(true)
+}
+
+// take returns the oldest one; nil where there is none.
+func (q *resultQueue) take() func() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		q.some.Store(false)
+		return nil
+	}
+	f := q.waiting[0]
+	q.waiting = q.waiting[1:]
+	return f
+}

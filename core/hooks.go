@@ -12,10 +12,10 @@ import (
 // Hook is a point in the life of a daemon at which handlers run: see On.
 //
 // Handlers of HookSignal run beside the loop, one after the other; HookFork,
-// HookReap and HookError say where theirs run. All others run in the course of
-// things: what comes next waits for them, and their time counts to the setup,
-// iteration or teardown that they belong to. A panic in a handler is logged and
-// stops nothing else.
+// HookReap, HookRecycle and HookError say where theirs run. All others run in the
+// course of things: what comes next waits for them, and their time counts to the
+// setup, iteration or teardown that they belong to. A panic in a handler is
+// logged and stops nothing else.
 type Hook int
 
 const (
@@ -56,13 +56,17 @@ const (
 	// HookReap: a child has ended and was reaped: HookInfo.Child, and
 	// HookInfo.Err for one that failed. It runs beside the loop.
 	HookReap
+
+	// HookRecycle: a worker is to be replaced as its pool asks:
+	// HookInfo.Child, and why in HookInfo.Cause. It runs beside the loop.
+	HookRecycle
 )
 
 // String returns the hook's name.
 func (h Hook) String() string {
 	return [...]string{
 		"init", "pre-execute", "post-execute", "idle", "error",
-		"signal", "restart", "shutdown", "fork", "reap",
+		"signal", "restart", "shutdown", "fork", "reap", "recycle",
 	}[h]
 }
 
@@ -87,10 +91,10 @@ type HookInfo struct {
 	// Signal is the signal that arrived: HookSignal.
 	Signal os.Signal
 
-	// Child is the child: HookFork, HookReap.
+	// Child is the child: HookFork, HookReap, HookRecycle.
 	Child forker.Info
 
-	// Cause says in words why: HookRestart, HookShutdown.
+	// Cause says in words why: HookRestart, HookShutdown, HookRecycle.
 	Cause string
 }
 

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/evertick/evertick/internal/histogram"
 	"github.com/evertick/evertick/mail"
 )
 
@@ -45,7 +46,7 @@ type counters struct {
 	overran  bool          // it took longer than the interval
 	busy     time.Duration // of this program
 	timed    int64         // iterations of this program that have ended
-	hist     histogram
+	hist     histogram.Histogram
 }
 
 // begin counts an iteration that starts now, and returns its number.
@@ -60,7 +61,7 @@ func (c *counters) end(took time.Duration, failed bool) {
 	c.mu.Lock()
 	c.busy += took
 	c.timed++
-	c.hist.add(took)
+	c.hist.Add(took)
 	if c.failing = failed; failed {
 		c.failures++
 	}
@@ -136,7 +137,7 @@ func (c *counters) stats(now time.Time) Stats {
 		Overruns:   c.overruns,
 		Missed:     c.missed,
 		Failures:   c.failures,
-		P99:        c.hist.quantile(0.99),
+		P99:        c.hist.Quantile(0.99),
 	}
 	if c.timed > 0 {
 		s.Mean = c.busy / time.Duration(c.timed)

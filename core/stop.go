@@ -188,6 +188,7 @@ func (m *machine) tearDown() state {
 		m.d.stopChildren(ctx)
 		if !plan.bare {
 			defer m.d.tearDown(ctx) // also after a handler that ends this goroutine
+			m.d.handleResults()
 			m.handlers.drain(ctx)
 			m.d.tell(ctx, h)
 		}

@@ -121,13 +121,13 @@ func (g *Group) start(c *child) error {
 		return err
 	}
 	clock := g.clock()
-	timer := clock.NewTimer(c.settings.timeout) // here, so that those of one instant are in the order of the forks
+	timer := g.newTimer(c.settings.timeout) // here, so that those of one instant are in the order of the forks
 	g.mu.Lock()
 	c.process, c.pid = process, process.PID()
 	c.started, c.startedAt = clock.Wall(), clock.Now()
 	info := g.info(c)
 	g.mu.Unlock()
-	if g.OnFork != nil && c.closure == nil {
+	if g.OnFork != nil && !c.inProcess() {
 		g.OnFork(info)
 	}
 	close(c.announced)
@@ -136,7 +136,8 @@ func (g *Group) start(c *child) error {
 }
 
 // Refuse makes every Fork return ErrClosed from now on, and ends the queued
-// children with that error. Those that run go on. It returns at once.
+// children with that error. Those that run go on, and workers take calls as long
+// as one of them lives. It returns at once.
 func (g *Group) Refuse() {
 	g.mu.Lock()
 	g.closed = true
@@ -145,11 +146,17 @@ func (g *Group) Refuse() {
 	for _, c := range queued {
 		g.unqueue(c, ErrClosed)
 	}
+	for _, live := range g.livePools() {
+		live.refuse()
+	}
 }
 
-// Accept undoes Refuse: a restart that was given up goes on with this.
+// Accept undoes Refuse and Stop: a restart that was given up goes on with this.
 func (g *Group) Accept() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.closed = false
+	g.mu.Unlock()
+	for _, live := range g.livePools() {
+		live.accept()
+	}
 }

@@ -1,6 +1,7 @@
 package forker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ type child struct {
 	input    []byte
 	settings settings
 	closure  func(ctx context.Context) error // nil for a task
+	worker   *worker                         // nil for a task
 
 	announced chan struct{} // closed when OnFork has returned
 	left      chan struct{} // closed when a queued child is queued no more
@@ -29,7 +31,8 @@ type child struct {
 
 	tell, kill         chan struct{} // closed to have it signalled
 	tellOnce, killOnce sync.Once
-	timedOut           bool // attend's own
+	limits             chan time.Duration // what is left of its time, from now on
+	timedOut           bool               // attend's own
 
 	stdout, stderr lineWriter
 
@@ -54,12 +57,25 @@ func newChild(task string, input []byte, s settings) *child {
 	return &child{
 		task: task, input: input, settings: s,
 		announced: make(chan struct{}), left: make(chan struct{}), done: make(chan struct{}),
-		tell: make(chan struct{}), kill: make(chan struct{}),
+		tell: make(chan struct{}), kill: make(chan struct{}), limits: make(chan time.Duration),
 	}
 }
 
 func (c *child) askToEnd() { c.tellOnce.Do(func() { close(c.tell) }) }
 func (c *child) forceEnd() { c.killOnce.Do(func() { close(c.kill) }) }
+
+// setLimit lets a worker go on for d at most; 0 ends it.
+func (c *child) setLimit(d time.Duration) {
+	select {
+	case c.limits <- d:
+	case <-c.done:
+	}
+}
+
+// inProcess reports whether it is a goroutine, which nothing can kill.
+func (c *child) inProcess() bool {
+	return c.closure != nil || c.worker != nil && c.worker.live.pool.config.InProcess
+}
 
 // command is what the child's process is started with.
 func (c *child) command(g *Group) Command {
@@ -75,7 +91,7 @@ func (c *child) command(g *Group) Command {
 		line(text)
 	}}
 	return Command{
-		Task: c.task, Input: c.input,
+		Task: c.task, Worker: c.worker != nil, Input: c.input,
 		Environment: c.settings.env, Dir: c.settings.dir, Nice: c.settings.nice, Memory: c.settings.memory,
 		MaxBytes: g.maxBytes(),
 		Stdout:   &c.stdout, Stderr: &c.stderr,
@@ -89,8 +105,11 @@ func (c *child) command(g *Group) Command {
 // startProcess starts what runs the task, or the function.
 func (c *child) startProcess(g *Group) (Process, error) {
 	command := c.command(g)
-	if c.closure != nil {
+	switch {
+	case c.closure != nil:
 		return startClosure(c.closure, command.Message), nil
+	case c.inProcess():
+		return startInProcess(command), nil
 	}
 	return g.processes().Start(command)
 }
@@ -108,8 +127,13 @@ func (g *Group) receive(c *child, m Message) {
 		if g.OnAlert != nil {
 			g.OnAlert(g.infoOf(c), m.Text)
 		}
-	case Returned, Failed, Panicked, TooLarge, Refused:
+	case Returned, Failed, Panicked, TooLarge, Refused, Ready, Leaving, Resident:
+		if c.worker != nil {
+			c.worker.receive(m)
+			return
+		}
 		c.outcome = m
+	case Called, Finish: // are said to children only
 	}
 }
 
@@ -127,10 +151,14 @@ func (g *Group) attend(c *child, timer clockwork.Timer) {
 			return
 		case <-tell:
 			tell = nil
-			g.signal(c, syscall.SIGTERM, Told)
+			g.tell(c)
 		case <-kill:
 			kill = nil
 			g.signal(c, syscall.SIGKILL, Killed)
+		case d := <-c.limits:
+			if !c.timedOut {
+				timer.Reset(min(d, forever))
+			}
 		case <-timer.C():
 			if c.timedOut {
 				g.signal(c, syscall.SIGKILL, Killed)
@@ -149,9 +177,21 @@ func (g *Group) attend(c *child, timer clockwork.Timer) {
 	}
 }
 
+// tell asks a child to end.
+func (g *Group) tell(c *child) {
+	if c.worker == nil {
+		g.signal(c, syscall.SIGTERM, Told)
+		return
+	}
+	g.mu.Lock()
+	c.state = max(c.state, Told)
+	g.mu.Unlock()
+	c.worker.drain()
+}
+
 // signal signals a child's group.
 func (g *Group) signal(c *child, sig syscall.Signal, state State) {
-	if c.closure != nil { // nothing kills a goroutine
+	if c.inProcess() {
 		state = Told
 	}
 	g.mu.Lock()
@@ -168,8 +208,16 @@ func (g *Group) finish(c *child, exit Exit) {
 	g.mu.Lock()
 	c.exit, c.endedAt = exit, g.clock().Now()
 	g.mu.Unlock()
-	g.end(c, result, err)
+	if c.worker == nil {
+		g.end(c, result, err)
+		g.startNext()
+		return
+	}
+	err = c.worker.conclude(err)
+	c.worker.ended(cmp.Or(err, fmt.Errorf("%v", exit)))
+	g.end(c, nil, err)
 	g.startNext()
+	c.worker.live.remove(c.worker, err)
 }
 
 // conclude tells a child's result from what it said and how it ended. A result
@@ -224,7 +272,7 @@ func (g *Group) end(c *child, result []byte, err error) {
 	c.state = Ended
 	info, forgotten := g.info(c), !c.attended && (c.process != nil || !c.reported)
 	g.mu.Unlock()
-	if c.process != nil && c.closure == nil && g.OnReap != nil {
+	if c.process != nil && !c.inProcess() && g.OnReap != nil {
 		g.OnReap(info, err)
 	}
 	if err != nil && forgotten && !errors.Is(err, ErrKilled) && g.OnFailure != nil {
@@ -245,8 +293,12 @@ func (c *child) explain(err error) error {
 	if c.closure != nil {
 		return fmt.Errorf("forker: function %s: %w", c.task, err)
 	}
-	if c.pid == 0 {
-		return fmt.Errorf("forker: task %s: %w", c.task, err)
+	what := "task"
+	if c.worker != nil {
+		what = "worker of pool"
 	}
-	return fmt.Errorf("forker: task %s (PID %d): %w", c.task, c.pid, err)
+	if c.pid == 0 {
+		return fmt.Errorf("forker: %s %s: %w", what, c.task, err)
+	}
+	return fmt.Errorf("forker: %s %s (PID %d): %w", what, c.task, c.pid, err)
 }

@@ -23,7 +23,7 @@ func (g *Group) Go(f func(ctx context.Context) error, options ...Option) error {
 	}
 	name := runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name()
 	s, err := g.settings(options)
-	if err == nil && (s.nice != 0 || s.memory != 0 || s.dir != "" || len(s.env) > 0) {
+	if err == nil && s.needsProcess() {
 		err = errors.New("Nice, Memory, Dir and Env need a process: make it a task")
 	}
 	if err == nil {

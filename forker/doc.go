@@ -26,6 +26,31 @@
 // argument and the result travel as JSON over a private pipe, so that standard
 // output stays free: what a child prints reaches [Group].OnLine line by line.
 //
+// # Pools
+//
+// A call of a [Pool] costs no fork: its workers are processes that stay, and a
+// warm call is some hundred times as fast as one. Methods of any types are
+// added to it:
+//
+//	var shop = forker.NewPool("shop", forker.PoolConfig{Workers: 4, Setup: connect})
+//
+//	var price = forker.NewMethod(shop, "price", func(ctx context.Context, c *forker.Child, id int) (float64, error) { … })
+//
+//	p, err := price.Call(ctx, &group, 12)
+//
+// Call waits for the result. Submit returns at once: the call can be waited for,
+// asked for its state, cancelled, or followed by a function ([Call.Then]). Each
+// call ends exactly once: in a result, in the method's error, or in a
+// [CallError], which says whether the method may have run. It is run at most
+// once unless PoolConfig.Retries asks for more.
+//
+// [PoolConfig] says how many workers there are, how many calls wait, and when a
+// worker is replaced. One that dies is replaced at once, then after pauses that
+// grow until a call is answered. Workers are children of the group: they count
+// against its limits, are listed, and end with it.
+//
+// # Functions
+//
 // What needs no process of its own runs in a goroutine within the same limits:
 // [Group.Go].
 //

@@ -24,6 +24,12 @@ var (
 	// ErrInChild says that a child tried to fork a task.
 	ErrInChild = errors.New("a child forks no tasks: return what is to be forked to the daemon")
 
+	// ErrCanceled says that Cancel ended a call.
+	ErrCanceled = errors.New("the call was cancelled")
+
+	// ErrWorkerDied says that a call's worker ended before it answered.
+	ErrWorkerDied = errors.New("its worker died")
+
 	// ErrMemory says that a child reached its limit of memory.
 	ErrMemory = errors.New("out of memory")
 )
@@ -108,6 +114,38 @@ func (e *TimeoutError) Error() string {
 func (e *TimeoutError) Is(target error) bool {
 	return target == context.DeadlineExceeded || target == os.ErrDeadlineExceeded
 }
+
+// CallError says that a call has ended without an answer. errors.Is finds the
+// reason: ErrWorkerDied, ErrCanceled, ErrClosed, context.DeadlineExceeded or
+// another cause of the caller's own context.
+type CallError struct {
+	// PID is the worker that had the call; 0 where none had it, and for a
+	// worker in this process.
+	PID int
+
+	// MayHaveRun says that the method may have run, in part or as a whole. Where
+	// it is false, the method has not run and never will.
+	MayHaveRun bool
+
+	// Err is why there is no answer.
+	Err error
+
+	note string // more about why it waited
+}
+
+// Error says why, and whether the method may have run.
+func (e *CallError) Error() string {
+	switch {
+	case !e.MayHaveRun:
+		return fmt.Sprintf("%v; it has not run%s", e.Err, e.note)
+	case e.PID == 0:
+		return fmt.Sprintf("%v; it may have run", e.Err)
+	}
+	return fmt.Sprintf("%v; it may have run, on worker PID %d", e.Err, e.PID)
+}
+
+// Unwrap returns Err.
+func (e *CallError) Unwrap() error { return e.Err }
 
 // SizeError says that an argument or a result is too large.
 type SizeError struct {

@@ -77,3 +77,18 @@ func ExampleIfFull() {
 	// 9 <nil>
 	// 16 <nil>
 }
+
+// A pool's workers stay from call to call.
+func ExamplePool() {
+	group := new(forker.Group)
+	for _, text := range []string{"a", "b"} {
+		out, err := two.twice.Call(context.Background(), group, text)
+		fmt.Println(out, err)
+	}
+	fmt.Println(group.Pools()[0].Done, "calls of", len(group.List()), "worker")
+	group.Stop(context.Background())
+	// Output:
+	// aa <nil>
+	// bb <nil>
+	// 2 calls of 1 worker
+}

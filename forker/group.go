@@ -67,6 +67,14 @@ type Group struct {
 	// if any. Its result can be waited for when this has returned.
 	OnReap func(Info, error)
 
+	// OnRecycle is told of a worker that is to be replaced as its PoolConfig
+	// asks, and why. It has not ended then.
+	OnRecycle func(Info, string)
+
+	// Deliver is handed what Call.Then has to call. It must not block. Nil
+	// calls it in a goroutine of its own.
+	Deliver func(f func())
+
 	// OnFailure is told of a child that failed when nobody had called Wait or
 	// Done of its handle.
 	OnFailure func(Info, error)
@@ -75,6 +83,7 @@ type Group struct {
 	closed  bool
 	running []*child // in the order in which they were started
 	queue   []*child
+	pools   []*livePool
 	changed chan struct{} // closed when a child has ended; nil where nobody waits
 }
 
@@ -120,8 +129,13 @@ type Info struct {
 	// that runs in this process.
 	PID int
 
-	// Task is the name of what it runs.
+	// Task is the name of what it runs; of the pool, for a worker.
 	Task string
+
+	// Worker says that it is a worker, and Doing what it does: "idle", the name
+	// of the method that it runs, or another word for people.
+	Worker bool
+	Doing  string
 
 	// State is what it is doing.
 	State State
@@ -151,6 +165,9 @@ func (g *Group) List() []Info {
 // info describes a child; mu is held.
 func (g *Group) info(c *child) Info {
 	info := Info{PID: c.pid, Task: c.task, State: c.state, Started: c.started, Exit: c.exit}
+	if c.worker != nil {
+		info.Worker, info.Doing = true, c.worker.doing()
+	}
 	if !c.started.IsZero() {
 		now := c.endedAt
 		if now.IsZero() {
@@ -173,6 +190,20 @@ func (g *Group) clock() clockwork.Clock {
 		return clockwork.Real()
 	}
 	return g.Clock
+}
+
+// forever is what a timer counts as NoTimeout: the instant of its end is to be
+// one that a clock can name.
+const forever = 100 * 365 * 24 * time.Hour
+
+func (g *Group) newTimer(d time.Duration) clockwork.Timer { return g.clock().NewTimer(min(d, forever)) }
+
+func (g *Group) deliver(f func()) {
+	if g.Deliver == nil {
+		go f()
+		return
+	}
+	g.Deliver(f)
 }
 
 func (g *Group) processes() Processes {

@@ -2,6 +2,7 @@ package forker
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/evertick/evertick/forker/reexec"
 	"github.com/evertick/evertick/forker/signals"
 )
 
@@ -56,7 +58,8 @@ func (s *startInfo) run() {
 		widen(messagesFD, len(m.Data))
 		_ = writeMessage(messages, m) // where the daemon has died, so does this process soon
 	})
-	c.stdout, c.stderr, c.limit = os.Stdout, os.Stderr, s.limit
+	c.stdout, c.stderr = os.Stdout, os.Stderr
+	c.limit, c.resident = s.limit, residentMemory
 	outcome := c.perform(ctx, Command{Task: s.Task, Worker: s.Worker, Input: in, MaxBytes: s.MaxBytes}, calls)
 	if os.Getppid() != s.Parent { // what ended the task was its death
 		killOwnGroup()
@@ -89,6 +92,13 @@ func killOwnGroup() {
 		_ = syscall.Kill(-os.Getpid(), syscall.SIGKILL)
 	}
 	os.Exit(1)
+}
+
+// residentMemory returns this process's resident memory in bytes; its peak where
+// the platform tells no more.
+func residentMemory() int {
+	now, peak := reexec.Resident()
+	return int(cmp.Or(now, peak))
 }
 
 // limit sets what this process may use.

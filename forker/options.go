@@ -67,6 +67,11 @@ type settings struct {
 	env      []string
 }
 
+// needsProcess reports whether they mean nothing to a goroutine.
+func (s *settings) needsProcess() bool {
+	return s.nice != 0 || s.memory != 0 || s.dir != "" || len(s.env) > 0
+}
+
 func option(bad string, apply func(*settings)) Option { return Option{apply, bad} }
 
 // unless returns what is wrong with an option, unless it is right.

@@ -10,11 +10,12 @@ import (
 // Child is what a task's function is given of the process that it runs in. It
 // is safe for concurrent use.
 type Child struct {
-	task  string
-	say   func(Message)
-	turn  chan struct{} // holds a value while something is said
-	over  bool          // the last outcome was said
-	limit func() error  // sets what the process may use; may be nil
+	task     string
+	say      func(Message)
+	turn     chan struct{} // holds a value while something is said
+	over     bool          // the last outcome was said
+	limit    func() error  // sets what the process may use; may be nil
+	resident func() int    // returns the memory that the process has; may be nil
 
 	stdout, stderr io.Writer
 

@@ -68,7 +68,8 @@ type Process interface {
 	// it, not that it has. Any error means that it never gets this message,
 	// nor a later one: os.ErrProcessDone after Wait, ctx's cause where ctx was
 	// done while the worker took nothing. It blocks until one of these is
-	// decided, or the worker has ended.
+	// decided, or the worker has ended; an idle worker takes 32 KB at once.
+	// Command.Message may call it.
 	Send(ctx context.Context, m Message) error
 
 	// Wait blocks until the child has ended, kills what is left of its group,
@@ -89,9 +90,10 @@ type MessageKind byte
 // Ready says that its set-up failed, and it ends. It then runs one call after
 // the other, in the order in which they were sent, and answers each with one
 // outcome; none of these ends it. When it is told to finish, or gets SIGTERM,
-// it runs no further call, tears down, and sends a last outcome: Returned
-// without data, or what went wrong in the teardown. Calls that it has not begun
-// remain without an answer. Logged and Alerted may come at any time.
+// it answers the call that it runs, sends Leaving, tears down, and sends a last
+// outcome: Returned without data, or what went wrong in the teardown. Calls
+// that it has not begun remain without an answer. Logged and Alerted may come
+// at any time.
 const (
 	// Began: the child has reached [Main], and runs the task next.
 	Began MessageKind = 'b'
@@ -120,6 +122,13 @@ const (
 	// Ready: the worker is set up.
 	Ready MessageKind = 'y'
 
+	// Leaving: the worker runs no further call, not even one that was sent.
+	Leaving MessageKind = 'v'
+
+	// Resident: the worker has Size bytes of resident memory. It comes before
+	// an answer, from workers of a pool that limits it.
+	Resident MessageKind = 'm'
+
 	// Called tells a worker to run the method Text with the argument Data.
 	Called MessageKind = 'c'
 
@@ -140,7 +149,7 @@ type Message struct {
 	Stack string
 
 	// Size is the length in bytes of a result that is too large, and Limit what
-	// is allowed.
+	// is allowed; or Size is of memory.
 	Size, Limit int
 
 	// Data is a result or an argument as JSON.

@@ -11,19 +11,25 @@ func (p *Pool) serve(ctx context.Context, c *Child, maxBytes int, calls <-chan M
 		return outcome
 	}
 	c.send(Message{Kind: Ready})
+	p.answerAll(ctx, c, maxBytes, calls)
+	c.send(Message{Kind: Leaving})
+	return p.step(ctx, c, p.config.Teardown)
+}
+
+// answerAll runs calls until the worker is to end.
+func (p *Pool) answerAll(ctx context.Context, c *Child, maxBytes int, calls <-chan Message) {
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case m := <-calls:
 			if m.Kind == Finish {
-				return p.step(ctx, c, p.config.Teardown)
+				return
 			}
 			if ctx.Err() == nil { // else both were ready
 				p.answer(ctx, c, maxBytes, m)
 			}
 		}
 	}
-	return p.step(ctx, c, p.config.Teardown)
 }
 
 // step runs the set-up or the teardown.
@@ -48,5 +54,8 @@ func (p *Pool) answer(ctx context.Context, c *Child, maxBytes int, m Message) {
 		return
 	}
 	outcome := bounded(maxBytes, guarded(func() ([]byte, error) { return method.call(ctx, c, m.Data) }))
+	if c.resident != nil && p.config.RecycleMemory > 0 {
+		c.send(Message{Kind: Resident, Size: c.resident()})
+	}
 	c.send(outcome)
 }

@@ -13,13 +13,17 @@ import (
 // that hangs in the kernel takes longer.
 const killPatience = 5 * time.Second
 
-// Stop ends all children. It refuses new ones as Refuse does, sends SIGTERM to
-// those that run, waits for all of them together until ctx is done, and then
+// Stop ends all children. It refuses new ones as Refuse does, and ends the calls
+// that wait for a worker with ErrClosed. It sends SIGTERM to the tasks that run,
+// and tells the workers to finish, after the calls that they run. It waits for all of them together until ctx is done, and then
 // kills all that are left. It returns those that it had to kill; one that even
 // that did not end within five seconds has not the state Ended, nor has a
 // function that does not return.
 func (g *Group) Stop(ctx context.Context) []Info {
 	g.Refuse()
+	for _, live := range g.livePools() {
+		live.end()
+	}
 	for _, c := range g.all() {
 		c.askToEnd()
 	}
@@ -32,7 +36,7 @@ func (g *Group) Stop(ctx context.Context) []Info {
 	}
 	ctx, cancel := clockwork.WithTimeout(context.WithoutCancel(ctx), g.clock(), killPatience)
 	defer cancel()
-	g.awaitNone(ctx, func(c *child) bool { return c.closure == nil })
+	g.awaitNone(ctx, func(c *child) bool { return !c.inProcess() })
 	var killed []Info
 	for _, c := range left {
 		if info := g.infoOf(c); info.State != Ended || info.Exit.Signal == syscall.SIGKILL {

@@ -79,11 +79,11 @@ func readMessage(r io.Reader, limit int) (Message, error) {
 	if _, err := io.ReadFull(r, body); err != nil {
 		return m, err
 	}
-	switch m.Kind {
-	case Returned:
+	if m.Kind == Returned {
 		m.Data = body
 		return m, nil
-	case Called:
+	}
+	if m.Kind == Called {
 		if len(body) == 0 || len(body) < 1+int(body[0]) {
 			return m, fmt.Errorf("a call has %d bytes, too few for its method's name", len(body))
 		}

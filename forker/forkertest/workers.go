@@ -100,6 +100,7 @@ func (c *child) finish(t *testing.T) {
 	defer cancel()
 	require.NoError(t, c.Send(ctx, forker.Message{Kind: forker.Finish}))
 	require.Equal(t, forker.Exit{}, c.ended(t))
+	require.Equal(t, forker.Leaving, c.answer(t).Kind)
 	require.Equal(t, forker.Returned, c.answer(t).Kind)
 }
 
@@ -124,9 +125,9 @@ func workerAnswers(t *testing.T, p forker.Processes) {
 		require.Equal(t, `"`+text+`"`, string(m.Data))
 	}
 	c.finish(t)
-	require.Equal(t, "blyrrlr", c.kinds(), "the messages' kinds")
+	require.Equal(t, "blyrrvlr", c.kinds(), "the messages' kinds")
 	require.Equal(t, "set up", c.messages[1].Text)
-	require.Equal(t, "torn down", c.messages[5].Text)
+	require.Equal(t, "torn down", c.messages[6].Text)
 }
 
 func callsWait(t *testing.T, p forker.Processes) {
@@ -210,16 +211,16 @@ func termEndsWorker(t *testing.T, p forker.Processes) {
 	c.send(t, EchoCall, "never run")
 	require.NoError(t, c.Signal(syscall.SIGTERM))
 	require.Equal(t, forker.Exit{}, c.ended(t))
-	require.Equal(t, "blylrlr", c.kinds(), "the messages' kinds")
+	require.Equal(t, "blylrvlr", c.kinds(), "the messages' kinds")
 	require.Equal(t, `"x"`, string(c.messages[4].Data))
-	require.Equal(t, "torn down", c.messages[5].Text)
+	require.Equal(t, "torn down", c.messages[6].Text)
 }
 
 func termEndsIdleWorker(t *testing.T, p forker.Processes) {
 	c := startWorker(t, p)
 	require.NoError(t, c.Signal(syscall.SIGTERM))
 	require.Equal(t, forker.Exit{}, c.ended(t))
-	require.Equal(t, "blylr", c.kinds(), "the messages' kinds")
+	require.Equal(t, "blyvlr", c.kinds(), "the messages' kinds")
 }
 
 func taskIsNoWorker(t *testing.T, p forker.Processes) {

@@ -31,7 +31,7 @@ var orders = []order{
 	{
 		dir: "core",
 		files: `
-			doc.go errors.go histogram.go stats.go
+			doc.go errors.go stats.go
 			queue.go states.go timers.go lease.go
 			history.go handover.go cleanups.go statefile.go handlerqueue.go stopnotice.go ticks.go rememberticks.go recent.go
 			hooks.go plugin.go declaration.go options.go standardflags.go

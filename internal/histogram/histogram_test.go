@@ -1,4 +1,4 @@
-package core
+package histogram
 
 import (
 	"math"
@@ -27,15 +27,15 @@ func TestHistogramBucketsAreAnEighthWide(t *testing.T) {
 }
 
 func TestHistogramQuantile(t *testing.T) {
-	var h histogram
-	if got := h.quantile(0.99); got != 0 {
+	var h Histogram
+	if got := h.Quantile(0.99); got != 0 {
 		t.Errorf("of nothing: %s", got)
 	}
 	for ms := 1; ms <= 100; ms++ {
-		h.add(time.Duration(ms) * time.Millisecond)
+		h.Add(time.Duration(ms) * time.Millisecond)
 	}
 	for q, want := range map[float64]time.Duration{0: time.Millisecond, 0.5: 50 * time.Millisecond, 0.99: 99 * time.Millisecond, 1: 100 * time.Millisecond} {
-		if got := h.quantile(q); got < want || got > want+want/8 {
+		if got := h.Quantile(q); got < want || got > want+want/8 {
 			t.Errorf("quantile %g: want about %s, got %s", q, want, got)
 		}
 	}

@@ -1,14 +1,16 @@
-package core
+// Package histogram keeps durations so that their quantiles can be told.
+package histogram
 
 import (
 	"math/bits"
 	"time"
 )
 
-// histogram counts durations in buckets whose width is an eighth of their
-// magnitude, so a quantile is off by 10 % at the most, whatever the range.
-// (The layout is that of HDR histograms with three significant bits.)
-type histogram struct {
+// Histogram counts durations in buckets whose width is an eighth of their
+// magnitude, so a quantile is off by 12.5 % at the most, whatever the range.
+// (The layout is that of HDR histograms with three significant bits.) The zero
+// value is empty. It is not safe for concurrent use.
+type Histogram struct {
 	total   int64
 	buckets [64 * subBuckets]int64
 }
@@ -36,14 +38,15 @@ func upperEnd(i int) time.Duration {
 	return time.Duration((uint64(i%subBuckets+subBuckets+1) << exp) - 1)
 }
 
-func (h *histogram) add(d time.Duration) {
+// Add counts a duration; a negative one counts as 0.
+func (h *Histogram) Add(d time.Duration) {
 	h.buckets[bucketOf(d)]++
 	h.total++
 }
 
-// quantile is the duration that the share q of all durations does not exceed;
-// 0 without any.
-func (h *histogram) quantile(q float64) time.Duration {
+// Quantile returns the duration that the share q of all durations does not
+// exceed; 0 without any.
+func (h *Histogram) Quantile(q float64) time.Duration {
 	if h.total == 0 {
 		return 0
 	}

@@ -1,0 +1,101 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/daemontest"
+	"github.com/evertick/evertick/forker"
+)
+
+var (
+	desks = forker.NewPool("desks", forker.PoolConfig{
+		Workers: 2, InProcess: true, RecycleCalls: 3, Timeout: time.Minute,
+		Setup: func(_ context.Context, c *forker.Child) error {
+			c.Logf("doing desk opens")
+			return nil
+		},
+		Teardown: func(_ context.Context, c *forker.Child) error {
+			c.Logf("doing desk closes")
+			return nil
+		},
+	})
+	naps = forker.NewMethod(desks, "naps", func(_ context.Context, _ *forker.Child, d time.Duration) (string, error) {
+		time.Sleep(d)
+		return fmt.Sprint("slept ", d), nil
+	})
+)
+
+// opens starts the workers before the loop.
+var opens = core.Setup(func(ctx context.Context, d *core.Daemon) error { return desks.Start(ctx, d) })
+
+// What a call is followed by runs in the loop, before the next Execute; where
+// none follows, before Teardown.
+func TestResultsAreHandledInTheLoop(t *testing.T) {
+	execute := core.Execute(func(ctx context.Context, d *core.Daemon) error {
+		d.Logf("doing #%d", d.Iteration())
+		if d.Iteration() > 1 {
+			return nil
+		}
+		for _, nap := range []time.Duration{200 * time.Millisecond, 1200 * time.Millisecond, 5 * time.Second} {
+			c, err := naps.Submit(ctx, d, nap)
+			if err != nil {
+				return err
+			}
+			c.Then(func(out string, err error) {
+				d.Logf("doing %s%v", out, err)
+				if nap < time.Second {
+					panic("a result that nobody expected")
+				}
+			})
+		}
+		return nil
+	})
+	play(t, equipped(opens, execute, core.Teardown(does("teardown"))), daemontest.Scenario{
+		Steps: daemontest.Steps{at(2.6, usr1), stopAt(3.5)},
+		Want: daemontest.Want{
+			daemontest.Exit(0),
+			daemontest.Logs("a function given to Call.Then: panic: a result that nobody expected"),
+			daemontest.Logs("Children:          worker of pool desks, running (naps), 2.6"),
+			daemontest.Logs("Pool desks:        2 workers (1 idle), calls: 0 queued, 1 running, 2 done, 0 failed, 0 retried; p50 20"),
+			done("desk opens", "desk opens", "#1", "slept 200ms<nil>", "#2", "slept 1.2s<nil>", "#3", "#4",
+				"desk closes", "desk closes", "slept 5s<nil>", "teardown"),
+		},
+	})
+}
+
+// A daemon that stops lets the calls that run end, within half of its shutdown
+// time-out, and ends those that wait.
+func TestCallsAtAStop(t *testing.T) {
+	execute := core.Execute(func(ctx context.Context, d *core.Daemon) error {
+		if d.Iteration() > 1 {
+			return nil
+		}
+		for _, nap := range []time.Duration{time.Hour, 4 * time.Second, time.Millisecond} {
+			c, err := naps.Submit(ctx, d, nap)
+			if err != nil {
+				return err
+			}
+			c.Then(func(out string, err error) {
+				var e *forker.CallError
+				d.Logf("doing %q %v", out, errors.As(err, &e) && errors.Is(err, forker.ErrClosed) && !e.MayHaveRun)
+			})
+		}
+		return nil
+	})
+	play(t, equipped(opens, execute, core.ShutdownTimeout(4*time.Second), core.Teardown(func(ctx context.Context, d *core.Daemon) error {
+		_, err := naps.Call(ctx, d, 0)
+		d.Logf("doing teardown %v", errors.Is(err, forker.ErrClosed))
+		return nil
+	})), daemontest.Scenario{
+		Steps: daemontest.Steps{stopAt(3.5)},
+		Want: daemontest.Want{
+			daemontest.Exit(0), daemontest.Logs("worker of pool desks does not return from naps: it is left behind"),
+			done("desk opens", "desk opens", "desk closes", `"" true`, `"slept 4s" false`, "teardown true"),
+		},
+	})
+}
