@@ -57,6 +57,13 @@ func (d *Daemon) wireChildren() {
 	g.OnRecycle = func(i forker.Info, why string) {
 		d.tellOfChild(HookInfo{Hook: HookRecycle, Child: i, Cause: why})
 	}
+	g.OnEarlyDeaths = func(task string, err error) {
+		if err != nil {
+			d.Alertf("Error: task %s is not started for a while: %v", task, err)
+			return
+		}
+		d.Alertf("Task %s is started again: a child of it lives", task)
+	}
 	g.OnFork = func(i forker.Info) { d.tellOfChild(HookInfo{Hook: HookFork, Child: i}) }
 	g.OnReap = func(i forker.Info, err error) { d.tellOfChild(HookInfo{Hook: HookReap, Child: i, Err: err}) }
 }

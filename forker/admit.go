@@ -12,6 +12,7 @@ func (g *Group) fork(c *child) error {
 		return ErrInChild
 	}
 	start, err := g.admit(c)
+	g.tellRevived()
 	switch {
 	case err != nil:
 		return err
@@ -31,6 +32,8 @@ func (g *Group) admit(c *child) (start bool, err error) {
 	switch {
 	case g.closed:
 		return false, ErrClosed
+	case c.closure == nil && g.mayStart(c.task) != nil:
+		return false, g.mayStart(c.task)
 	case g.fits(c) && !slices.ContainsFunc(g.queue, g.fits):
 		g.take(c)
 		c.reported = true
@@ -47,7 +50,7 @@ func (g *Group) admit(c *child) (start bool, err error) {
 
 // fits tells whether the limits let a child start; mu is held.
 func (g *Group) fits(c *child) bool {
-	return len(g.running) < cmp.Or(g.Max, DefaultMax) &&
+	return len(g.running) < cmp.Or(g.Max, DefaultMax) && (c.closure != nil || g.mayStart(c.task) == nil) &&
 		(c.settings.atMost == 0 || g.count(c.task) < c.settings.atMost)
 }
 
@@ -72,6 +75,9 @@ func (g *Group) full(c *child) error {
 func (g *Group) take(c *child) {
 	g.running = append(g.running, c)
 	c.state = Running
+	if w := g.watches[c.task]; w != nil && w.pause != 0 && c.closure == nil {
+		w.trial = c
+	}
 }
 
 // startNext starts the queued children that there is space for, each in a

@@ -209,11 +209,13 @@ func (g *Group) finish(c *child, exit Exit) {
 	c.exit, c.endedAt = exit, g.clock().Now()
 	g.mu.Unlock()
 	if c.worker == nil {
+		g.noteEnd(c, err)
 		g.end(c, result, err)
 		g.startNext()
 		return
 	}
 	err = c.worker.conclude(err)
+	g.noteEnd(c, err)
 	c.worker.ended(cmp.Or(err, fmt.Errorf("%v", exit)))
 	g.end(c, nil, err)
 	g.startNext()

@@ -94,6 +94,9 @@
 //
 // # Elsewhere
 //
+// docs/children.md says which of a task, a call and a function to take, and what
+// becomes of each at a stop, a crash and too much work.
+//
 // All work with processes goes through [Processes]. Package forkertest has the
 // tests that each implementation of it passes.
 package forker

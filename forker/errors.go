@@ -18,6 +18,10 @@ var (
 	// started yet, stops or restarts.
 	ErrClosed = errors.New("children are refused: the daemon has not started yet, stops or restarts")
 
+	// ErrEarlyDeaths says that a task's children are not started for a while,
+	// because too many have died in their first seconds.
+	ErrEarlyDeaths = errors.New("its children die soon after their start")
+
 	// ErrKilled says that Kill or Stop ended the child before it had a result.
 	ErrKilled = errors.New("the child was told to end")
 

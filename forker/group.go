@@ -43,6 +43,14 @@ type Group struct {
 	// once; a longer one comes in pieces. Zero means DefaultMaxLine.
 	MaxLine int
 
+	// MaxEarlyDeaths is how many children of one task, or workers of one pool
+	// before they are ready, may die within a minute, each in its first three
+	// seconds, without being told to and without an outcome. Beyond that Fork
+	// returns ErrEarlyDeaths, and ends those that are queued with it, until a
+	// child that is started after a pause lives. The pause grows from a second
+	// to five minutes. Zero means DefaultMaxEarlyDeaths.
+	MaxEarlyDeaths int
+
 	// Clock is for time-outs. Nil means the real one.
 	Clock clockwork.Clock
 
@@ -75,6 +83,11 @@ type Group struct {
 	// calls it in a goroutine of its own.
 	Deliver func(f func())
 
+	// OnEarlyDeaths is told, once, that the children of a task are not started
+	// for a while, with an error that is ErrEarlyDeaths; and with nil when one
+	// of them lives again.
+	OnEarlyDeaths func(task string, err error)
+
 	// OnFailure is told of a child that failed when nobody had called Wait or
 	// Done of its handle.
 	OnFailure func(Info, error)
@@ -84,7 +97,9 @@ type Group struct {
 	running []*child // in the order in which they were started
 	queue   []*child
 	pools   []*livePool
-	changed chan struct{} // closed when a child has ended; nil where nobody waits
+	watches map[string]*deathWatch // by task
+	revived []string               // tasks whose watch has ended
+	changed chan struct{}          // closed when a child has ended; nil where nobody waits
 }
 
 // Forker is what a task is forked by: a Group or what has one, as a daemon.
@@ -225,6 +240,7 @@ func (g *Group) check() error {
 		{"Grace", int64(g.Grace)},
 		{"MaxBytes", int64(g.MaxBytes)},
 		{"MaxLine", int64(g.MaxLine)},
+		{"MaxEarlyDeaths", int64(g.MaxEarlyDeaths)},
 	} {
 		if field.value < 0 {
 			return fmt.Errorf("Group.%s is negative: %d", field.name, field.value)

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 var roles = map[string]roletest.Role{
-	"nothing": func([]string) {}, "parent": parent, "deaf": deaf, "environment": func([]string) { fmt.Print(strings.Join(os.Environ(), "\n")) },
+	"nothing": func([]string) {}, "parent": parent, "caller": caller, "deaf": deaf, "environment": func([]string) { fmt.Print(strings.Join(os.Environ(), "\n")) },
 }
 
 type none struct{}

@@ -1,6 +1,7 @@
 package forker_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -431,6 +432,38 @@ func TestSIGTERMOfABusyWorkerLetsItAnswer(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, first, second)
 	require.Equal(t, 1, w.count("log torn down"))
+}
+
+// caller is a daemon whose one worker is idle, and the other in a call.
+func caller([]string) {
+	group := &forker.Group{OnLog: func(i forker.Info, text string) { fmt.Println(i.PID, text) }}
+	roletest.Must(two.pool.Start(context.Background(), group))
+	_, _ = two.hang.Call(context.Background(), group, none{})
+}
+
+func TestWorkersDieWithTheirParent(t *testing.T) {
+	cmd := roletest.Command("caller")
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	pids := make(map[int]bool)
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		var pid int
+		var text string
+		_, err := fmt.Sscan(lines.Text(), &pid, &text)
+		require.NoError(t, err)
+		pids[pid] = true
+		if text == "hangs" {
+			break
+		}
+	}
+	require.Len(t, pids, 2)
+	require.NoError(t, cmd.Process.Kill())
+	require.Error(t, cmd.Wait())
+	for pid := range pids {
+		roletest.Eventually(t, fmt.Sprint("the end of ", pid), func() bool { return roletest.Gone(pid) })
+	}
 }
 
 func TestWhatACallIsFollowedBy(t *testing.T) {

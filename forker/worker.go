@@ -194,6 +194,13 @@ func (w *worker) conclude(err error) error {
 	return err
 }
 
+// wasEverReady reports whether the worker was set up.
+func (w *worker) wasEverReady() bool {
+	w.live.mu.Lock()
+	defer w.live.mu.Unlock()
+	return w.wasReady
+}
+
 // doing says what the worker does, for people.
 func (w *worker) doing() string {
 	w.live.mu.Lock()
