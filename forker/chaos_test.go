@@ -127,9 +127,6 @@ func strike(g *forker.Group, random *rand.Rand) {
 // Each call ends once, and a call that is not to be retried runs at most once,
 // whatever kills its workers.
 func TestCallsUnderChaos(t *testing.T) {
-	warm, err := noop.Fork(new(forker.Group), none{}) // the runtime's own descriptors
-	require.NoError(t, err)
-	<-warm.Done()
 	leakFree(t)
 	for name, method := range map[string]*forker.Method[errand, int]{"once": chaosOnce, "again": chaosAgain} {
 		t.Run(name, func(t *testing.T) {

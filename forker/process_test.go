@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -17,10 +18,17 @@ import (
 	"github.com/evertick/evertick/forker/internal/roletest"
 )
 
+var warmUp sync.Once
+
 // leakFree checks, when the test ends, that it left no descriptor, goroutine or
 // child of this process behind.
 func leakFree(t *testing.T) {
 	t.Helper()
+	warmUp.Do(func() { // the runtime's own descriptors
+		h, err := noop.Fork(new(forker.Group), none{})
+		require.NoError(t, err)
+		<-h.Done()
+	})
 	before := descriptors(t)
 	ignore := goleak.IgnoreCurrent()
 	t.Cleanup(func() {
@@ -38,9 +46,6 @@ func descriptors(t *testing.T) int {
 }
 
 func TestManyForksLeaveNothing(t *testing.T) {
-	warm, err := noop.Fork(new(forker.Group), none{}) // the runtime's own descriptors
-	require.NoError(t, err)
-	<-warm.Done()
 	leakFree(t)
 	w := watched(t, &forker.Group{})
 	inARow := 500
