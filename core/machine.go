@@ -108,6 +108,7 @@ func (m *machine) handle(e event) {
 	}
 	if edge.do != nil {
 		m.state = edge.do(m, e)
+		m.gateChildren() // before anybody sees the state
 		if m.d.host.Hooks.Observe != nil {
 			m.d.host.Hooks.Observe(host.Observation{
 				Kind: host.Handled, Event: e.kind.String(), From: from.String(), To: m.state.String(),
@@ -120,7 +121,6 @@ func (m *machine) handle(e event) {
 			m.d.tell(ctx, HookInfo{Hook: HookSignal, Signal: e.signal, Iteration: m.d.Iteration()})
 		})
 	}
-	m.gateChildren()
 	m.tellStopping()
 	m.jobs.begin()
 }
