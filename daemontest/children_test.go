@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"strings"
 	"syscall"
 	"testing"
@@ -136,4 +137,111 @@ func TestPlaysOfChildrenAreTheSame(t *testing.T) {
 		orders[first] = true
 	}
 	require.Greater(t, len(orders), 1, "the seeds order the children")
+}
+
+var (
+	counters = forker.NewPool("counters", forker.PoolConfig{
+		Setup:    func(_ context.Context, c *forker.Child) error { c.Logf("worker set up"); return nil },
+		Teardown: func(_ context.Context, c *forker.Child) error { c.Logf("worker torn down"); return nil },
+	})
+
+	_ = forker.NewMethod(counters, "count", func(_ context.Context, _ *forker.Child, word string) (int, error) { return len(word), nil })
+)
+
+// rawCalls has the first iteration start a worker, send it some calls at once, and log
+// its answers; then it is told to finish.
+func rawCalls(calls int) NewFunc {
+	return func(extra ...core.Option) *core.Daemon {
+		return core.New("caller", append([]core.Option{core.Every(10 * time.Second), core.Execute(func(ctx context.Context, d *core.Daemon) error {
+			if d.Iteration() > 1 {
+				return nil
+			}
+			worker, err := d.Children().Processes.Start(forker.Command{
+				Task: counters.Name(), Worker: true, MaxBytes: 100, Stdout: io.Discard, Stderr: io.Discard,
+				Message: func(m forker.Message) {
+					switch m.Kind {
+					case forker.Returned, forker.Failed, forker.Panicked:
+						d.Logf("answer %q %s%s", m.Kind, m.Text, m.Data)
+					case forker.Logged:
+						d.Logf("%s", m.Text)
+					default:
+					}
+				},
+			})
+			if err != nil {
+				return err
+			}
+			for range calls {
+				err = errors.Join(err, worker.Send(ctx, forker.Message{Kind: forker.Called, Text: "count", Data: []byte(`"word"`)}))
+			}
+			err = errors.Join(err, worker.Send(ctx, forker.Message{Kind: forker.Finish}))
+			d.Logf("worker: %s", worker.Wait())
+			return err
+		})}, extra...)...)
+	}
+}
+
+func TestScriptedCalls(t *testing.T) {
+	for name, test := range map[string]struct {
+		script ChildScript
+		want   Want
+	}{
+		"the method itself": {Child(), Want{LogsTimes("answer 'r' 4", 3), Logs("worker torn down"), Logs("worker: exit status 0")}},
+		"an answer":         {Child().InCall("count", 2, Child().Returns(7)), Want{LogsTimes("answer 'r' 4", 2), Logs("answer 'r' 7"), Logs("worker: exit status 0")}},
+		"an error":          {Child().InCall("count", 0, Child().Fails(errors.New("no"))), Want{LogsTimes("answer 'f' no", 3), Logs("worker: exit status 0")}},
+		"time":              {Child().InCall("count", 3, Child().Takes(2*time.Second)), Want{LogsTimes("answer 'r' 4", 3), EndsAt(20 * time.Second)}},
+		"a crash":           {Child().InCall("count", 2, Child().Exits(3)), Want{LogsTimes("answer 'r' 4", 1), Logs("worker: exit status 3"), NoLog("torn down")}},
+		"a hang":            {Child().InCall("count", 2, Child().Hangs()), Want{LogsTimes("answer 'r' 4", 1), Logs("worker: killed by SIGKILL"), NoLog("torn down")}},
+		"no set-up":         {Child().Exits(4), Want{Logs("worker: exit status 4"), NoLog("set up")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			steps := Steps{stop(20 * time.Second)}
+			if name == "a hang" {
+				steps = append(steps, AfterFork("counters", 1, 5*time.Second, SignalChild("counters", 1, syscall.SIGKILL)))
+			}
+			calls := 3
+			if name == "no set-up" {
+				calls = 0
+			}
+			Run(t, rawCalls(calls), Scenario{
+				Children: map[string]ChildScript{"counters": test.script}, Steps: steps,
+				Want: append(test.want, Exit(0), Forks("counters", 1), ChildrenGone()),
+			})
+		})
+	}
+}
+
+// careless starts a child beside its group, and never waits for it.
+func careless(extra ...core.Option) *core.Daemon {
+	return core.New("careless", append([]core.Option{core.Every(10 * time.Second), core.Execute(func(_ context.Context, d *core.Daemon) error {
+		if d.Iteration() > 1 {
+			return nil
+		}
+		_, err := d.Children().Processes.Start(forker.Command{
+			Task: "obey", Input: []byte(`""`), MaxBytes: 100, Stdout: io.Discard, Stderr: io.Discard, Message: func(forker.Message) {},
+		})
+		return err
+	})}, extra...)...)
+}
+
+func TestAChildThatIsLeftBehindFailsTheScenario(t *testing.T) {
+	for says, script := range map[string]ChildScript{"lives on when": Child().Takes(time.Hour), "has ended and was not reaped when": Child().Returns("")} {
+		_, verdict := examine(t, careless, Scenario{
+			Children: map[string]ChildScript{"obey": script}, Steps: Steps{stop(2 * time.Second)}, Want: Want{Exit(0)},
+		})
+		require.Contains(t, verdict, "a child is left behind: child 1 of the task obey, PID 101, "+says+" its daemon, PID 100, ends")
+		_, verdict = examine(t, careless, Scenario{
+			Args: "-d", Children: map[string]ChildScript{"obey": script}, Steps: Steps{At(2*time.Second, Signal(syscall.SIGHUP)), stop(3 * time.Second)}, Want: Want{Exit(0)},
+		})
+		require.Contains(t, verdict, says+" its daemon, PID 101, executes the next program")
+	}
+}
+
+// The context of a task whose child ignores SIGTERM does not end.
+func TestAnOwnFunctionThatIgnoresTerm(t *testing.T) {
+	Run(t, nursery(1, obeyTask), Scenario{
+		Children: map[string]ChildScript{"obey": Child().IgnoresTerm()},
+		Steps:    Steps{stop(3500 * time.Millisecond)},
+		Want:     Want{ChildEnds("obey", 1, "killed by SIGKILL"), EndsAt(8500 * time.Millisecond), ChildrenGone(), Exit(0)},
+	})
 }

@@ -22,10 +22,24 @@ type ChildScript struct {
 	ignoresTerm bool
 	maybe       bool
 	rules       []childRule
+	calls       []callRule
 }
 
-// childDeed is something that a child does; it is over when the child has ended.
-type childDeed func(w *world.World, c *world.Child)
+// childDeed is something that a child does. It returns how the child ends, and
+// nil where it goes on.
+type childDeed func(w *world.World, c *world.Child) *childEnd
+
+// childEnd is the end of a child, or of a worker's call: with a message, the
+// outcome, or without one.
+type childEnd struct {
+	exit    forker.Exit
+	outcome forker.Message
+}
+
+// canceled is the end of what returns the error of its context.
+func canceled() *childEnd {
+	return &childEnd{forker.Exit{Code: 1}, forker.Message{Kind: forker.Failed, Text: context.Canceled.Error()}}
+}
 
 type childRule struct {
 	from, to int // to 0: for ever
@@ -33,6 +47,15 @@ type childRule struct {
 	maybe    bool
 	words    string // the rule as it is written
 }
+
+// callRule is what a worker does in a call.
+type callRule struct {
+	method string
+	n      int // 0: each
+	script ChildScript
+}
+
+func (r callRule) String() string { return fmt.Sprintf("InCall(%q, %d, …)", r.method, r.n) }
 
 // Child is a child that does what follows.
 func Child() ChildScript { return ChildScript{} }
@@ -42,52 +65,55 @@ func (s ChildScript) then(deed childDeed) ChildScript {
 	return s
 }
 
+// and is a deed after which the child goes on.
+func (s ChildScript) and(deed func(w *world.World, c *world.Child)) ChildScript {
+	return s.then(func(w *world.World, c *world.Child) *childEnd {
+		deed(w, c)
+		return nil
+	})
+}
+
 // ends is a deed that ends the child, with a message or without one.
 func (s ChildScript) ends(exit forker.Exit, m forker.Message) ChildScript {
-	return s.then(func(_ *world.World, c *world.Child) {
-		if m.Kind != 0 {
-			c.Say(m)
-		}
-		c.End(exit)
-	})
+	return s.then(func(*world.World, *world.Child) *childEnd { return &childEnd{exit, m} })
 }
 
 // Prints writes text to the child's standard output. A line without a newline
 // is handed on at the child's end, or when it is too long.
 func (s ChildScript) Prints(text string) ChildScript {
-	return s.then(func(_ *world.World, c *world.Child) { c.Prints(text, false) })
+	return s.and(func(_ *world.World, c *world.Child) { c.Prints(text, false) })
 }
 
 // PrintsError writes text to the child's standard error.
 func (s ChildScript) PrintsError(text string) ChildScript {
-	return s.then(func(_ *world.World, c *world.Child) { c.Prints(text, true) })
+	return s.and(func(_ *world.World, c *world.Child) { c.Prints(text, true) })
 }
 
 // Logs is [forker.Child.Logf], and Alerts is Alertf.
 func (s ChildScript) Logs(text string) ChildScript {
-	return s.then(func(_ *world.World, c *world.Child) { c.Say(forker.Message{Kind: forker.Logged, Text: text}) })
+	return s.and(func(_ *world.World, c *world.Child) { c.Say(forker.Message{Kind: forker.Logged, Text: text}) })
 }
 
 // Alerts logs a line and alerts, as [forker.Child.Alertf] does.
 func (s ChildScript) Alerts(text string) ChildScript {
-	return s.then(func(_ *world.World, c *world.Child) { c.Say(forker.Message{Kind: forker.Alerted, Text: text}) })
+	return s.and(func(_ *world.World, c *world.Child) { c.Say(forker.Message{Kind: forker.Alerted, Text: text}) })
 }
 
 // Takes lets d pass. A child that is told to end meanwhile fails with "context
 // canceled", as a function does that returns the error of its context.
 func (s ChildScript) Takes(d time.Duration) ChildScript {
-	return s.then(func(_ *world.World, c *world.Child) {
+	return s.then(func(_ *world.World, c *world.Child) *childEnd {
 		if c.Works(d) != nil {
-			c.Say(forker.Message{Kind: forker.Failed, Text: context.Canceled.Error()})
-			c.End(forker.Exit{Code: 1})
+			return canceled()
 		}
+		return nil
 	})
 }
 
 // LeavesProcess starts a process in the child's process group, and does not wait
 // for it: it must be gone when the child was reaped.
 func (s ChildScript) LeavesProcess() ChildScript {
-	return s.then(func(w *world.World, c *world.Child) { w.Leave(c) })
+	return s.and(func(w *world.World, c *world.Child) { w.Leave(c) })
 }
 
 // IgnoresTerm lets SIGTERM do nothing to the child.
@@ -99,13 +125,12 @@ func (s ChildScript) IgnoresTerm() ChildScript {
 // Returns ends the child with a result. What cannot be encoded fails the
 // scenario.
 func (s ChildScript) Returns(result any) ChildScript {
-	return s.then(func(w *world.World, c *world.Child) {
+	return s.then(func(w *world.World, c *world.Child) *childEnd {
 		data, err := json.Marshal(result)
 		if err != nil {
 			w.Fail("ChildScript.Returns(%v): %v", result, err)
 		}
-		c.Say(c.Bounded(forker.Message{Kind: forker.Returned, Data: data}))
-		c.End(forker.Exit{})
+		return &childEnd{outcome: c.Bounded(forker.Message{Kind: forker.Returned, Data: data})}
 	})
 }
 
@@ -135,20 +160,19 @@ func (s ChildScript) Crashes(sig syscall.Signal) ChildScript {
 // Hangs lets the child go on for ever, without a look at its context: only
 // SIGKILL ends it.
 func (s ChildScript) Hangs() ChildScript {
-	return s.then(func(_ *world.World, c *world.Child) { c.Hangs() })
+	return s.and(func(_ *world.World, c *world.Child) { c.Hangs() })
 }
 
 // RunsOutOfMemory lets the child need more memory than there is: with a limit
 // (forker.Memory) the Go runtime ends it, without one the kernel does so by
 // SIGKILL.
 func (s ChildScript) RunsOutOfMemory() ChildScript {
-	return s.then(func(_ *world.World, c *world.Child) {
+	return s.then(func(_ *world.World, c *world.Child) *childEnd {
 		if !c.Limited() {
-			c.End(forker.Exit{Code: -1, Signal: syscall.SIGKILL})
-			return
+			return &childEnd{exit: forker.Exit{Code: -1, Signal: syscall.SIGKILL}}
 		}
 		c.Prints("fatal error: runtime: out of memory\n\ngoroutine 1 [running]:\nmain.task()\n", true)
-		c.End(forker.Exit{Code: 2})
+		return &childEnd{exit: forker.Exit{Code: 2}}
 	})
 }
 
@@ -156,6 +180,17 @@ func (s ChildScript) RunsOutOfMemory() ChildScript {
 // syscall.EAGAIN (too many processes), syscall.ENOMEM, syscall.EMFILE …
 func (s ChildScript) CannotStart(reason syscall.Errno) ChildScript {
 	s.refusal = reason
+	return s
+}
+
+// InCall lets a worker of a pool, which Scenario.Children names as it does a
+// task, follow a script in call n of a method, counted from 1 over all workers; 0
+// means each call. What ends a child with a result or an error answers the call,
+// and the worker goes on; what ends one without (Exits, Crashes) ends the worker.
+// Where the script says nothing of the end, the method itself runs when the rest
+// is done. Where several rules fit, the last one counts.
+func (s ChildScript) InCall(method string, n int, script ChildScript) ChildScript {
+	s.calls = append(slices.Clip(s.calls), callRule{method, n, script})
 	return s
 }
 
@@ -195,21 +230,4 @@ func (s ChildScript) at(n int) (script ChildScript, rule int) {
 		}
 	}
 	return s, noRule
-}
-
-// plan returns the script of one child as a world has it.
-func (s ChildScript) plan(w *world.World) world.ChildPlan {
-	p := world.ChildPlan{Refusal: s.refusal, IgnoresTerm: s.ignoresTerm}
-	if len(s.deeds) > 0 {
-		p.Run = func(c *world.Child) {
-			c.Say(forker.Message{Kind: forker.Began})
-			for _, deed := range s.deeds {
-				if !c.Alive() {
-					return
-				}
-				deed(w, c)
-			}
-		}
-	}
-	return p
 }

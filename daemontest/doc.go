@@ -111,6 +111,11 @@
 //			Except(3, daemontest.Child().Crashes(syscall.SIGSEGV)),
 //	},
 //
+// A pool of workers is named as a task is; [ChildScript.InCall] scripts single
+// calls of its methods:
+//
+//	"resizers": daemontest.Child().InCall("resize", 3, daemontest.Child().Exits(2)),
+//
 // A child has a PID, a line in the timeline for its start and its end, and lanes
 // of its own. Signals have the effect that they have on a child that runs a task:
 // SIGTERM ends the context, SIGKILL the child. It dies with its daemon, and when

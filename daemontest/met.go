@@ -12,6 +12,7 @@ import (
 type met struct {
 	mu     sync.Mutex              // held for instants only
 	rules  []bool                  // of the script, by their place: whether an iteration was theirs
+	calls  map[[2]string]int       // of the workers' methods, by pool and method
 	tasks  map[string]map[int]bool // the rules that were met of the scripts of children, by task
 	vain   []string                // actions that found nothing to act on
 	late   []lateAction
@@ -34,7 +35,7 @@ type lateAction struct {
 }
 
 func newMet(rules int) *met {
-	return &met{rules: make([]bool, rules), tasks: map[string]map[int]bool{}}
+	return &met{rules: make([]bool, rules), tasks: map[string]map[int]bool{}, calls: map[[2]string]int{}}
 }
 
 func (m *met) rule(n int) {
@@ -52,6 +53,14 @@ func (m *met) child(task string, rule int) {
 		m.tasks[task] = map[int]bool{}
 	}
 	m.tasks[task][rule] = true
+}
+
+// call counts one more call of a pool's method.
+func (m *met) call(pool, method string) (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls[[2]string{pool, method}]++
+	return m.calls[[2]string{pool, method}]
 }
 
 // hasChild reports whether a child has done so.

@@ -20,7 +20,7 @@ type Scenario struct {
 
 	// Children are what the children of a task do, by its name. Those of a task
 	// that is not named run its own function. A task of which no child is forked is
-	// a miss.
+	// a miss. A pool of workers is named as a task is: see ChildScript.InCall.
 	Children map[string]ChildScript
 
 	// Steps are what happens to the daemon, and to its world.
@@ -126,7 +126,7 @@ func (s *Scenario) config(declare NewFunc, seed uint64, met *met) world.Config {
 func (s *Scenario) child(w *world.World, met *met, task string, n int) world.ChildPlan {
 	script, rule := s.Children[task].at(n)
 	met.child(task, rule)
-	return script.plan(w)
+	return script.plan(w, met)
 }
 
 // prepare makes the world what the scenario says it is at its start.

@@ -189,6 +189,11 @@ func (s ChildScript) unmet(task, near string, m *met) (all []miss) {
 	if len(s.rules) == 0 && !s.maybe && !m.hasChild(task, noRule) {
 		all = append(all, *missed(isFork, "want a child of the task %q, which Scenario.Children names, got none%s", task, near))
 	}
+	for i, rule := range s.calls {
+		if !m.hasChild(task, callRulePlace(i)) {
+			all = append(all, *missed(isFork, "want a call of a worker of %q for the rule %s, got none", task, rule))
+		}
+	}
 	for i, rule := range s.rules {
 		if !rule.maybe && !m.hasChild(task, i) {
 			all = append(all, *missed(isFork, "want a child of the task %q for the rule %s, got none", task, rule.words))

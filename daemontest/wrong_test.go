@@ -208,6 +208,14 @@ var wrongs = []wrong{
 		Scenario{Steps: Steps{stopAt(2 * time.Second)}, Want: Want{Exit(0), ChildrenGone()}},
 		"want children that are gone in the end, got no child at all",
 	},
+	{
+		"a rule is for a call that no worker gets", rawCalls(2),
+		Scenario{
+			Children: map[string]ChildScript{"counters": Child().InCall("count", 3, Child().Exits(3))},
+			Steps:    Steps{stopAt(2 * time.Second)}, Want: Want{Logs("worker: exit status 0")},
+		},
+		`want a call of a worker of "counters" for the rule InCall("count", 3, …), got none`,
+	},
 }
 
 // Each wrong test is told what is wrong with it.

@@ -2,21 +2,26 @@ package explore
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/daemontest/internal/world"
 	"github.com/evertick/evertick/forker"
 )
 
 // forked checks that forks are refused from the moment on at which a stop or a
 // restart is decided, and before a daemon may set up, and at no other time.
-func (w *watcher) forked(d *core.Daemon, err error) {
+func (w *watcher) forked(d *core.Daemon, h *forker.Handle[int], err error) {
 	g := generation(d)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.process(g.PID())
 	if !g.Alive() || p.exited {
 		return
+	}
+	if err == nil {
+		w.handles = append(w.handles, handle{p.pid, h})
 	}
 	closed := errors.Is(err, forker.ErrClosed)
 	switch p.state {
@@ -59,6 +64,11 @@ func (w *watcher) reaped(h core.HookInfo) {
 // judgeChildren judges the children in the end: each was reaped and told of, or
 // has died with its daemon, at once.
 func (w *watcher) judgeChildren(ends map[int]time.Duration, complain func(int, string, ...any)) {
+	for _, h := range w.handles {
+		if h.child.Info().State != forker.Ended && !slices.ContainsFunc(w.sim.Processes(), func(p *world.Process) bool { return p.PID() == h.daemon && p.Killed() }) {
+			complain(h.daemon, "the handle of a child (PID %d) has not ended", h.child.PID())
+		}
+	}
 	for _, c := range w.sim.Children() {
 		_, at, reaped := c.Exit()
 		died := ends[c.Daemon().PID()]

@@ -53,22 +53,25 @@ func Children() map[string]daemontest.ChildScript {
 }
 
 // Start forks a child that does the deed.
-func Start(d *core.Daemon, does Deed, takes time.Duration) error {
+func Start(d *core.Daemon, does Deed, takes time.Duration) (*forker.Handle[int], error) {
 	its := task
 	if does == Crashes {
 		its = crash
 	}
-	_, err := its.Fork(d, order{does, takes})
-	return err
+	return its.Fork(d, order{does, takes})
 }
 
+// forkedFunc is told what a fork has returned.
+type forkedFunc func(d *core.Daemon, h *forker.Handle[int], err error)
+
 // start forks the children. A fork may be refused, but only where it must be.
-func (f Fork) start(d *core.Daemon, forked func(d *core.Daemon, err error)) {
+func (f Fork) start(d *core.Daemon, forked forkedFunc) {
 	if f.At == PreExecute && d.Iteration() != f.N {
 		return
 	}
 	for range f.Many {
-		forked(d, Start(d, f.Does, f.For))
+		h, err := Start(d, f.Does, f.For)
+		forked(d, h, err)
 	}
 }
 

@@ -35,7 +35,7 @@ var (
 // the life's own Setups and Teardowns, one at either end of the others, forked
 // with what each fork returns, and reaped with each child that was reaped.
 func (l *Life) declare(
-	told func(d *core.Daemon, set bool, stage int), forked func(d *core.Daemon, err error), reaped func(h core.HookInfo),
+	told func(d *core.Daemon, set bool, stage int), forked forkedFunc, reaped func(h core.HookInfo),
 ) daemontest.NewFunc {
 	calls := make([]atomic.Int64, len(l.Functions))
 	return func(extra ...core.Option) *core.Daemon {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/daemontest/internal/world"
+	"github.com/evertick/evertick/forker"
 )
 
 // watcher notes what the daemons of a life do, and finds at once what must
@@ -24,6 +25,13 @@ type watcher struct {
 	cells      Cells
 	lastBegun  time.Duration // of any iteration
 	reaps      map[int]int   // how often a child was reaped, by PID
+	handles    []handle
+}
+
+// handle is one of a child of a daemon.
+type handle struct {
+	daemon int
+	child  *forker.Handle[int]
 }
 
 // process is what is known of one process.

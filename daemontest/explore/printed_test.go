@@ -112,37 +112,37 @@ var _ = func(t *testing.T) {
 			core.On(core.HookPreExecute, func(_ context.Context, d *core.Daemon, _ core.HookInfo) {
 				if d.Iteration() == 1 {
 					for range 0 {
-						_ = explore.Start(d, explore.Takes, time.Second)
+						_, _ = explore.Start(d, explore.Takes, time.Second)
 					}
 				}
 			}),
 			core.Setup(func(_ context.Context, d *core.Daemon) error {
 				for range 1 {
-					_ = explore.Start(d, explore.Sleeps, time.Second)
+					_, _ = explore.Start(d, explore.Sleeps, time.Second)
 				}
 				return nil
 			}),
 			core.Teardown(func(_ context.Context, d *core.Daemon) error {
 				for range 2 {
-					_ = explore.Start(d, explore.Hangs, time.Second)
+					_, _ = explore.Start(d, explore.Hangs, time.Second)
 				}
 				return nil
 			}),
 			core.On(core.HookRestart, func(_ context.Context, d *core.Daemon, _ core.HookInfo) {
 				for range 3 {
-					_ = explore.Start(d, explore.Fails, time.Second)
+					_, _ = explore.Start(d, explore.Fails, time.Second)
 				}
 			}),
 			core.On(core.HookPreExecute, func(_ context.Context, d *core.Daemon, _ core.HookInfo) {
 				if d.Iteration() == 1 {
 					for range 4 {
-						_ = explore.Start(d, explore.Panics, time.Second)
+						_, _ = explore.Start(d, explore.Panics, time.Second)
 					}
 				}
 			}),
 			core.Setup(func(_ context.Context, d *core.Daemon) error {
 				for range 5 {
-					_ = explore.Start(d, explore.Crashes, time.Second)
+					_, _ = explore.Start(d, explore.Crashes, time.Second)
 				}
 				return nil
 			}),

@@ -238,7 +238,7 @@ func (l *Life) actionSource(s Step) string {
 
 // source returns what the fork does, as Go source.
 func (f Fork) source() string {
-	text := fmt.Sprintf("for range %d {\n_ = explore.Start(d, explore.%s, %s)\n}", f.Many, deedNames[f.Does], source(f.For))
+	text := fmt.Sprintf("for range %d {\n_, _ = explore.Start(d, explore.%s, %s)\n}", f.Many, deedNames[f.Does], source(f.For))
 	if f.At == PreExecute {
 		text = fmt.Sprintf("if d.Iteration() == %d {\n%s\n}", f.N, text)
 	}

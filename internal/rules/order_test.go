@@ -74,7 +74,7 @@ var orders = []order{
 	},
 	{
 		dir:   "daemontest",
-		files: "doc.go slog.go met.go world.go actions.go lockfaults.go declare.go flags.go near.go script.go childscript.go miss.go result.go steps.go want.go wanttext.go wantend.go wantchildren.go golden.go network.go scenario.go unasked.go verdict.go play.go run.go",
+		files: "doc.go slog.go met.go world.go actions.go lockfaults.go declare.go flags.go near.go script.go childscript.go childplan.go miss.go result.go steps.go want.go wanttext.go wantend.go wantchildren.go golden.go network.go scenario.go unasked.go verdict.go play.go run.go",
 	},
 }
 

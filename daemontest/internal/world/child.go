@@ -110,7 +110,7 @@ func (c *Child) Exit() (exit forker.Exit, at time.Duration, reaped bool) {
 
 // Scripted reports whether it did what a scenario has it do, and Signalled
 // whether anybody has sent it a signal.
-func (c *Child) Scripted() bool { return c.plan.Run != nil }
+func (c *Child) Scripted() bool { return c.plan.Run != nil || c.plan.Call != nil }
 
 // Signalled is told by Scripted.
 func (c *Child) Signalled() bool {
