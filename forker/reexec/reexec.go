@@ -131,7 +131,7 @@ type Starter interface {
 type Self interface {
 	// Report tells the process that waits in Launch or Try how the start went;
 	// where none waits it does nothing. A Detached process that reports
-	// Running loses its standard error to /dev/null with it. Only the first
+	// Running loses its standard error with it. Only the first
 	// Report counts.
 	Report(r Report) error
 

@@ -23,8 +23,8 @@ type reporter struct {
 
 // Report tells the process that waits in Launch or Try how the start went;
 // where none waits, or none waits any more, it does nothing. A Detached process
-// that reports Running loses its standard error to /dev/null with it, see CrashTo. Only the
-// first Report counts. From a report that it is Running on, whether it is waited
+// that reports Running loses its standard error with it, to the file of CrashTo, or
+// else to /dev/null. Only the first Report counts. From a report that it is Running on, whether it is waited
 // for or not, the process keeps some descriptors for Try and Exec, which work even
 // where no other is free.
 func (o *OS) Report(r Report) error {
@@ -48,8 +48,8 @@ func (r *reporter) report(report Report) error {
 	if r.detached && report.Running {
 		// This comes before the report that lets the launcher go: what is
 		// written to standard error in between must not meet a closed pipe.
-		if err := redirectToNull(unix.Stderr); err != nil {
-			return fmt.Errorf("turn standard error to /dev/null: %w", err)
+		if err := releaseStderr(); err != nil {
+			return fmt.Errorf("turn standard error away from the launcher: %w", err)
 		}
 	}
 	_, err = r.pipe.Write(append(line, '\n'))
@@ -62,6 +62,20 @@ func (r *reporter) report(report Report) error {
 		return nil
 	}
 	return err
+}
+
+// releaseStderr turns standard error to the file of CrashTo, and without one to
+// /dev/null.
+func releaseStderr() error {
+	crash.mu.Lock()
+	defer crash.mu.Unlock()
+	if crash.file == nil {
+		return redirectToNull(unix.Stderr)
+	}
+	if err := unix.Dup2(int(crash.file.Fd()), unix.Stderr); err != nil {
+		return fmt.Errorf("dup2: %w", err)
+	}
+	return setCrashOutput(nil) // else it would be there twice
 }
 
 // redirectToNull makes descriptor fd lead to /dev/null.
