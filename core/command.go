@@ -64,35 +64,6 @@ func namedFlag(app *kingpin.Application, args []string, err error) error {
 	return err
 }
 
-// printInstructions prints the install instructions.
-func (d *Daemon) printInstructions() int {
-	w := d.host.Stdout
-	fmt.Fprintf(w, "To install %s:\n", d.name)
-	for i, line := range d.instructions() {
-		fmt.Fprintf(w, "%3d. %s\n", i+1, line)
-	}
-	if d.refused != nil {
-		return d.refuse(d.refused.Error())
-	}
-	return 0
-}
-
-func (d *Daemon) instructions() []string {
-	lines := append([]string(nil), d.set.install...)
-	if path := d.logPath(); path != "" {
-		lines = append(lines, "The log goes to "+path+": its folder must be there and writable by the daemon's user.")
-	}
-	if d.set.lock != nil {
-		lines = append(lines, "The lock "+d.set.lock.String()+" must be usable by the daemon's user.")
-	}
-	if d.set.alerts != nil {
-		lines = append(lines, "Alerts go to "+strings.Join(d.set.recipients, ", ")+" through "+d.set.alerts.String()+".")
-	}
-	return append(lines,
-		"Run it in the foreground under a supervisor, or detached: "+d.name+" -d -p FILE",
-		"Stop it: "+d.name+" -s stop -p FILE")
-}
-
 // runInit stays as the init of a container, with the daemon as its child.
 func (d *Daemon) runInit(args []string) int {
 	code, err := d.host.Init(args)

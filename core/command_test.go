@@ -21,7 +21,7 @@ func TestPrintingFlagsTouchNothing(t *testing.T) {
 		"--help":         "usage: poller",
 		"--version":      "poller 1.4",
 		"-i":             "To install poller:\n  1. Create /var/log, writable by the daemon's user\n",
-		"--instructions": "The lock file:/run/poller.lock must be usable",
+		"--instructions": "The lock is /run/poller.lock. The daemon's user must be able to write to /run.",
 	} {
 		t.Run(args, func(t *testing.T) {
 			play(t, equipped(core.Version("1.4"), core.InstallNote("Create /var/log, writable by the daemon's user")), daemontest.Scenario{

@@ -98,7 +98,8 @@
 //	worker pidfile trial ending health
 //	                           the other parts of the machine, each on its own
 //	execute machine            one iteration; the event loop
-//	command control            flags, -H, -i; -s and its replies
+//	command instructions control
+//	                           flags and -H; -i; -s and its replies
 //	schedule housekeeping lock ready dump signals
 //	                           steps that several events have in common
 //	lossreport stop restart leaseloss standby failure iterate lastwords start

@@ -122,7 +122,7 @@ func (d *Daemon) start(ctx context.Context, args []string) (code int, m *machine
 	origin := d.host.Process.Origin.Kind
 	switch {
 	case d.cmd.instructions:
-		return d.printInstructions(), nil
+		return d.printInstructions(args), nil
 	case d.cmd.send != "":
 		return d.sendSignal(ctx), nil
 	case d.cmd.check:

@@ -37,7 +37,7 @@ var orders = []order{
 			hooks.go plugin.go declaration.go options.go standardflags.go
 			process.go daemon.go alerts.go stopping.go values.go owner.go life.go followlog.go call.go children.go validate.go
 			worker.go pidfile.go trial.go ending.go health.go
-			execute.go machine.go command.go control.go
+			execute.go machine.go command.go instructions.go control.go
 			schedule.go housekeeping.go lock.go ready.go dump.go signals.go
 			lossreport.go overdue.go stop.go restart.go leaseloss.go standby.go failure.go iterate.go lastwords.go start.go
 			lifecycle.go run.go`,

@@ -106,8 +106,10 @@ func TestTheDumpSaysWhereValuesComeFrom(t *testing.T) {
 		Files: file("[no such section]\n"),
 		Want: daemontest.Want{
 			daemontest.Exit(0), daemontest.NeverReady(), daemontest.Stdout(
-				"/poller.ini, readable by the daemon's user. It may hold:\n# feed = \n[api]\n# timeout = 5s\n# token = ***\n# pin = ***\n" +
-					"[site NAME]  # as often as needed\nurl = …\n# password = \n[daemon]  # each as the flag of its name\n# every =\n"),
+				"/poller.ini, readable by the daemon's user. It may hold:\n       " + strings.Join([]string{
+					"# feed = ", "[api]", "# timeout = 5s", "# token = ***", "# pin = ***",
+					"[site NAME]  # as often as needed", "url = …", "# password = ", "[daemon]  # each as the flag of its name", "# every =\n",
+				}, "\n       ")),
 		},
 	})
 }
