@@ -230,7 +230,9 @@ func TestWhatAChildSeesOfItself(t *testing.T) {
 	require.Equal(t, "red", s.Color)
 	require.Equal(t, []string{"task", "looks"}, s.Args[1:])
 	require.True(t, s.Group, "a process group of its own")
-	require.Equal(t, 3, s.Nice)
+	raw, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
+	require.NoError(t, err)
+	require.Equal(t, 20-raw+3, s.Nice)
 	require.NotContains(t, s.Environment, "EVERTICK")
 	require.NotContains(t, s.GrandchildEnvironment, "EVERTICK")
 }
