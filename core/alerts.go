@@ -41,6 +41,10 @@ const userKind = "user: "
 
 // alert logs a message and mails it. It never blocks.
 func (d *Daemon) alert(kind, message string) {
+	if d.child != nil {
+		d.child.Alertf("%s", message)
+		return
+	}
 	d.log.Print(message)
 	d.observe(host.Observation{Kind: host.Alerted, Text: message})
 	a := mail.Alert{Kind: kind, Text: message}

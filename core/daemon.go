@@ -44,6 +44,7 @@ type shared struct {
 	lease    atomic.Pointer[leaseRenewer] // nil: none is held
 	children forker.Group
 	results  resultQueue
+	child    *forker.Child // this process is one, and runs Setup and a task
 	ran      atomic.Bool
 	report   sync.Once // of the start
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 
@@ -21,7 +22,7 @@ import (
 // In a child that a task was forked for it runs the task: what comes before
 // Main runs there, too.
 func (d *Daemon) Main() {
-	forker.Main()
+	forker.MainOf(d.setUpChild)
 	if d.ran.Swap(true) {
 		d.refuseAgain()
 		return
@@ -42,7 +43,7 @@ func (d *Daemon) Main() {
 //
 // In a child that a task was forked for it runs the task, and does not return.
 func (d *Daemon) Run(ctx context.Context, args ...string) int {
-	forker.Main()
+	forker.MainOf(d.setUpChild)
 	if d.ran.Swap(true) {
 		return d.refuseAgain()
 	}
@@ -140,6 +141,7 @@ func (d *Daemon) start(ctx context.Context, args []string) (code int, m *machine
 	if d.inherited != nil {
 		d.life.inherit(d.PID())
 	}
+	d.children.Args = args
 	m = newMachine(d, args, &lifecycle)
 	d.alerts.Resume() // now that the loop has its timer, which a harness knows by its being the first
 	m.listen()
@@ -205,4 +207,34 @@ func (d *Daemon) inherit() {
 	if err := d.alerts.Restore(h.Alerts); err != nil {
 		d.Logf("Warning: %v", err)
 	}
+}
+
+// setUpChild runs Setup in a child of the daemon, which was forked WithSetup, and
+// returns what undoes it. What is logged and alerted goes to the daemon.
+func (d *Daemon) setUpChild(ctx context.Context, c *forker.Child, args []string) (func(ctx context.Context) error, error) {
+	d.ran.Store(true)
+	if err := d.prepare(); err != nil {
+		return nil, err
+	}
+	d.child = c
+	if err := d.parse(args); err != nil {
+		return nil, err
+	}
+	d.fold()
+	if d.refused != nil {
+		return nil, d.refused
+	}
+	d.log = logfile.New(logfile.Config{
+		Daemon: d.name, Host: d.host.Name, PID: d.PID(), Clock: d.host.Clock, Files: d.host.Files,
+		Stdout: io.Discard, Stderr: d.host.Stderr, Resolve: d.Path,
+		Observe: func(_ int, message string) { c.Logf("%s", message) },
+	})
+	tearDown := func(ctx context.Context) error {
+		d.tearDown(ctx)
+		return nil
+	}
+	if err := d.setUp(ctx); err != nil {
+		return nil, errors.Join(err, tearDown(context.WithoutCancel(ctx)))
+	}
+	return tearDown, nil
 }

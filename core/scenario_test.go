@@ -102,6 +102,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childrenVariable) != "" {
 		daemonWithChildren().Main()
 	}
+	if os.Getenv(setupVariable) != "" {
+		daemonWithSetup().Main()
+	}
 	code := m.Run()
 	if code == 0 && everythingRan() {
 		for _, edge := range core.Lifecycle() {

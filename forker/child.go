@@ -91,7 +91,7 @@ func (c *child) command(g *Group) Command {
 		line(text)
 	}}
 	return Command{
-		Task: c.task, Worker: c.worker != nil, Input: c.input,
+		Task: c.task, Worker: c.worker != nil, Input: c.input, Setup: c.settings.daemon, Args: g.Args,
 		Environment: c.settings.env, Dir: c.settings.dir, Nice: c.settings.nice, Memory: c.settings.memory,
 		MaxBytes: g.maxBytes(),
 		Stdout:   &c.stdout, Stderr: &c.stderr,

@@ -26,6 +26,9 @@
 // argument and the result travel as JSON over a private pipe, so that standard
 // output stays free: what a child prints reaches [Group].OnLine line by line.
 //
+// A task has steps of its own by [CheckEnvironment], [SetUp] and [TearDown], and
+// [WithSetup] runs the daemon's Setup in the child first.
+//
 // # Pools
 //
 // A call of a [Pool] costs no fork: its workers are processes that stay, and a

@@ -42,6 +42,9 @@ var (
 const missingLine = "call forker.Main() as the first line of main, or of TestMain " +
 	"(Main and Run of a daemon do so)"
 
+var errNoDaemon = errors.New("it has no daemon whose Setup could be run (WithSetup): " +
+	"Main or Run of the daemon must come first, without forker.Main before it")
+
 var errNoMain = errors.New("this program could not run as a child: " + missingLine)
 
 // TaskError is the error that a task's function returned in the child. Only its

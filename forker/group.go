@@ -54,6 +54,10 @@ type Group struct {
 	// Clock is for time-outs. Nil means the real one.
 	Clock clockwork.Clock
 
+	// Args is the daemon's command line, for children that run its Setup
+	// ([WithSetup]).
+	Args []string
+
 	// Processes starts the children. Nil means OS{}.
 	Processes Processes
 

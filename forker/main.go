@@ -21,15 +21,23 @@ import (
 // process ends. In any other process it does nothing but note that it was
 // called. Call it as the first line of main, or of TestMain; Main and Run of a
 // daemon do so.
-func Main() {
+func Main() { MainOf(nil) }
+
+// DaemonSetup runs a daemon's Setup in a child, and returns its Teardown. args
+// are the daemon's command line; what it has to log and alert it says to c.
+type DaemonSetup func(ctx context.Context, c *Child, args []string) (teardown func(ctx context.Context) error, err error)
+
+// MainOf is Main for a program that is a daemon, whose children may be forked
+// WithSetup: such a child calls setup first. Nil refuses them.
+func MainOf(setup DaemonSetup) {
 	reachedMain.Store(true)
 	if inherited != nil {
-		inherited.run()
+		inherited.run(setup)
 	}
 }
 
 // run is a child's life.
-func (s *startInfo) run() {
+func (s *startInfo) run(setup DaemonSetup) {
 	if os.Getppid() != s.Parent { // it died before this process asked to die with it
 		killOwnGroup()
 	}
@@ -60,6 +68,14 @@ func (s *startInfo) run() {
 	})
 	c.stdout, c.stderr = os.Stdout, os.Stderr
 	c.limit, c.resident = s.limit, residentMemory
+	if s.Setup {
+		c.setup = func(ctx context.Context) (func(ctx context.Context) error, error) {
+			if setup == nil {
+				return nil, errNoDaemon
+			}
+			return setup(ctx, c, s.Args)
+		}
+	}
 	outcome := c.perform(ctx, Command{Task: s.Task, Worker: s.Worker, Input: in, MaxBytes: s.MaxBytes}, calls)
 	if os.Getppid() != s.Parent { // what ended the task was its death
 		killOwnGroup()

@@ -1,6 +1,7 @@
 package forker
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -65,11 +66,15 @@ type settings struct {
 	memory   int64
 	dir      string
 	env      []string
+	daemon   bool // its Setup runs first
+
+	// The task's own, in the child.
+	environment, setup, teardown func(ctx context.Context, c *Child) error
 }
 
 // needsProcess reports whether they mean nothing to a goroutine.
 func (s *settings) needsProcess() bool {
-	return s.nice != 0 || s.memory != 0 || s.dir != "" || len(s.env) > 0
+	return s.nice != 0 || s.memory != 0 || s.dir != "" || len(s.env) > 0 || s.daemon || s.ofTask()
 }
 
 func option(bad string, apply func(*settings)) Option { return Option{apply, bad} }
@@ -137,6 +142,35 @@ func Env(variables ...string) Option {
 	}
 	return option(bad, func(s *settings) { s.env = append(slices.Clip(s.env), variables...) })
 }
+
+// WithSetup runs the daemon's Setup, with its command line and Configure, in the
+// child before all else, and its Teardown at the end. The child has no lock, PID
+// file, log and alerts of its own: what the daemon's functions log or alert there
+// reaches the daemon. The child must reach Main or Run of the daemon, and not
+// forker.Main before it. Where a harness plays children, Setup is not run again.
+func WithSetup() Option { return option("", func(s *settings) { s.daemon = true }) }
+
+// CheckEnvironment, as an option of [NewTask], runs f in each child before its
+// SetUp. An error, best one that joins all that is wrong, is the task's.
+func CheckEnvironment(f func(ctx context.Context, c *Child) error) Option {
+	return option(unless(f != nil, "CheckEnvironment(nil)"), func(s *settings) { s.environment = f })
+}
+
+// SetUp, as an option of [NewTask], runs f in each child before the task's
+// function. An error is the task's.
+func SetUp(f func(ctx context.Context, c *Child) error) Option {
+	return option(unless(f != nil, "SetUp(nil)"), func(s *settings) { s.setup = f })
+}
+
+// TearDown, as an option of [NewTask], runs f in each child whose SetUp, if any,
+// has succeeded, after the task's function, also where that failed or panicked.
+// Its context is not done. Its error is the task's where that has none.
+func TearDown(f func(ctx context.Context, c *Child) error) Option {
+	return option(unless(f != nil, "TearDown(nil)"), func(s *settings) { s.teardown = f })
+}
+
+// ofTask reports whether they have what only NewTask takes.
+func (s *settings) ofTask() bool { return s.environment != nil || s.setup != nil || s.teardown != nil }
 
 // check returns the first thing that is wrong.
 func check(options []Option) error {

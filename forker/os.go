@@ -78,6 +78,7 @@ func (p *osProcess) start(path string, c Command, theirs []*os.File) error {
 	info := startInfo{
 		Task: c.Task, Worker: c.Worker, Parent: os.Getpid(), Pipe: inode, Length: len(c.Input),
 		MaxBytes: c.MaxBytes, Nice: c.Nice, Memory: c.Memory,
+		Setup: c.Setup, Args: c.Args,
 	}
 	cmd := exec.Command(path, "task", c.Task)
 	cmd.Args[0] = os.Args[0]

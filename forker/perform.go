@@ -17,6 +17,10 @@ type Child struct {
 	limit    func() error  // sets what the process may use; may be nil
 	resident func() int    // returns the memory that the process has; may be nil
 
+	// setup runs the daemon's Setup, where that is asked for, and returns its
+	// Teardown.
+	setup func(ctx context.Context) (teardown func(ctx context.Context) error, err error)
+
 	stdout, stderr io.Writer
 
 	instead func(ctx context.Context, call Message) (outcome Message, done bool)
@@ -107,8 +111,7 @@ func (c *Child) run(ctx context.Context, command Command, calls <-chan Message) 
 	if what == nil {
 		return Message{Kind: Refused, Text: "it is not registered in the child: call forker.NewTask or NewPool at package level"}
 	}
-	pool, isPool := what.(*Pool)
-	if isPool != command.Worker {
+	if _, isPool := what.(*Pool); isPool != command.Worker {
 		return Message{Kind: Refused, Text: "a task is not a pool"}
 	}
 	if c.limit != nil {
@@ -116,7 +119,29 @@ func (c *Child) run(ctx context.Context, command Command, calls <-chan Message) 
 			return Message{Kind: Refused, Text: err.Error()}
 		}
 	}
-	if isPool {
+	if c.setup == nil {
+		return c.runTask(ctx, command, what, calls)
+	}
+	var teardown func(ctx context.Context) error
+	outcome := guarded(func() (_ []byte, err error) {
+		teardown, err = c.setup(ctx)
+		return nil, err
+	})
+	if outcome.Kind != Returned {
+		outcome.Text = "the daemon's Setup in the child: " + outcome.Text
+		return outcome
+	}
+	outcome = c.runTask(ctx, command, what, calls)
+	if m := guarded(func() ([]byte, error) { return nil, teardown(context.WithoutCancel(ctx)) }); m.Kind != Returned && outcome.Kind == Returned {
+		m.Text = "the daemon's Teardown in the child: " + m.Text
+		return m
+	}
+	return outcome
+}
+
+// runTask runs what was registered.
+func (c *Child) runTask(ctx context.Context, command Command, what any, calls <-chan Message) Message {
+	if pool, isPool := what.(*Pool); isPool {
 		return pool.serve(ctx, c, command.MaxBytes, calls)
 	}
 	task := what.(runner)

@@ -72,8 +72,8 @@ type PoolConfig struct {
 	// more, its peak counts.
 	RecycleMemory int64
 
-	// Options are for the workers' processes: [Grace], [Nice], [Memory], [Dir]
-	// and [Env]. Those of a single call are above.
+	// Options are for the workers' processes: [Grace], [Nice], [Memory], [Dir],
+	// [Env] and [WithSetup]. Those of a single call are above.
 	Options []Option
 }
 
@@ -122,10 +122,12 @@ func (c *PoolConfig) check() error {
 		o.apply(&s)
 	}
 	switch {
+	case s.ofTask():
+		return fmt.Errorf("CheckEnvironment, SetUp and TearDown are options of tasks: set its Setup and Teardown")
 	case s.timeout != 0 || s.atMost != 0 || s.whenFull != Refuse:
 		return fmt.Errorf("Timeout, AtMost and IfFull are no options of a worker: set its Timeout, Workers and Full")
 	case c.InProcess && (s.needsProcess() || c.RecycleMemory > 0):
-		return fmt.Errorf("Nice, Memory, Dir, Env and RecycleMemory need processes: leave out InProcess")
+		return fmt.Errorf("Nice, Memory, Dir, Env, WithSetup and RecycleMemory need processes: leave out InProcess")
 	}
 	return nil
 }

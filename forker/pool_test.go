@@ -513,7 +513,7 @@ func TestBadPoolsAreRefused(t *testing.T) {
 		"its Full is 1, neither Refuse nor Wait": {Full: forker.Queue},
 		"Grace(-1ns) is negative":                {Options: []forker.Option{forker.Grace(-1)}},
 		"Timeout, AtMost and IfFull are no options of a worker: set its Timeout, Workers and Full": {Options: []forker.Option{forker.AtMost(3)}},
-		"Nice, Memory, Dir, Env and RecycleMemory need processes: leave out InProcess":             {InProcess: true, Options: []forker.Option{forker.Nice(3)}},
+		"Nice, Memory, Dir, Env, WithSetup and RecycleMemory need processes: leave out InProcess":  {InProcess: true, Options: []forker.Option{forker.Nice(3)}},
 	} {
 		require.PanicsWithValue(t, `forker: pool "bad": `+want, func() { forker.NewPool("bad", config) })
 	}

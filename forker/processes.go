@@ -25,6 +25,11 @@ type Command struct {
 	// brings, until it is told to finish.
 	Worker bool
 
+	// Setup says that the child runs its daemon's Setup first, with the command
+	// line Args. Who plays children without processes ignores it.
+	Setup bool
+	Args  []string
+
 	// Input is the task's argument as JSON; a worker has none.
 	Input []byte
 

@@ -34,6 +34,9 @@ type startInfo struct {
 	MaxBytes int    `json:"max_bytes"` // of a result, and of a call's argument
 	Nice     int    `json:"nice,omitempty"`
 	Memory   int64  `json:"memory,omitempty"`
+
+	Setup bool     `json:"setup,omitempty"`
+	Args  []string `json:"args,omitempty"`
 }
 
 // inherited is what this process was told while its packages start; nil where

@@ -3,6 +3,7 @@ package forker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"unicode"
@@ -103,6 +104,13 @@ func (t *Task[In, Out]) prepare(g *Group, in In, options []Option) (*child, erro
 	if err != nil {
 		return nil, err
 	}
+	var own settings
+	for _, o := range options {
+		o.apply(&own)
+	}
+	if own.ofTask() {
+		return nil, errors.New("CheckEnvironment, SetUp and TearDown are options of NewTask, so that the child has them")
+	}
 	input, err := encodeArgument(in, g.maxBytes())
 	if err != nil {
 		return nil, err
@@ -111,7 +119,28 @@ func (t *Task[In, Out]) prepare(g *Group, in In, options []Option) (*child, erro
 }
 
 // call runs the function, in the child.
-func (t *Task[In, Out]) call(ctx context.Context, c *Child, input []byte) ([]byte, error) {
+func (t *Task[In, Out]) call(ctx context.Context, c *Child, input []byte) (result []byte, err error) {
+	var s settings
+	for _, o := range t.options {
+		o.apply(&s)
+	}
+	if s.environment != nil {
+		if err := s.environment(ctx, c); err != nil {
+			return nil, fmt.Errorf("its environment: %w", err)
+		}
+	}
+	if s.setup != nil {
+		if err := s.setup(ctx, c); err != nil {
+			return nil, fmt.Errorf("its set-up: %w", err)
+		}
+	}
+	if s.teardown != nil {
+		defer func() {
+			if tornDown := s.teardown(context.WithoutCancel(ctx), c); tornDown != nil && err == nil {
+				result, err = nil, fmt.Errorf("its teardown: %w", tornDown)
+			}
+		}()
+	}
 	return callEncoded(ctx, c, t.run, input)
 }
 

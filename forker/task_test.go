@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -235,4 +236,72 @@ func TestWhatAChildSeesOfItself(t *testing.T) {
 	require.Equal(t, 20-raw+3, s.Nice)
 	require.NotContains(t, s.Environment, "EVERTICK")
 	require.NotContains(t, s.GrandchildEnvironment, "EVERTICK")
+}
+
+// steps is what a task of its own steps did, for its error or its result.
+var (
+	stepped []string
+
+	steps = forker.NewTask("steps", func(_ context.Context, c *forker.Child, fail string) (string, error) {
+		stepped = append(stepped, "runs")
+		switch fail {
+		case "run":
+			return "", errors.New("no row")
+		case "panic":
+			panic("boom")
+		}
+		return strings.Join(stepped, ", "), nil
+	}, forker.CheckEnvironment(step("environment")), forker.SetUp(step("set-up")), forker.TearDown(step("teardown")))
+)
+
+// step notes what it is, and fails where the environment says so.
+func step(name string) func(context.Context, *forker.Child) error {
+	return func(_ context.Context, c *forker.Child) error {
+		stepped = append(stepped, name)
+		c.Logf("%s", name)
+		if os.Getenv("TEST_FAILS") == name {
+			return errors.New("no " + name)
+		}
+		return nil
+	}
+}
+
+func TestATaskHasStepsOfItsOwn(t *testing.T) {
+	for _, test := range []struct{ fails, in, result, err, logs string }{
+		{"", "", "environment, set-up, runs", "", "environment, set-up, teardown"},
+		{"environment", "", "", "its environment: no environment", "environment"},
+		{"set-up", "", "", "its set-up: no set-up", "environment, set-up"},
+		{"teardown", "", "", "its teardown: no teardown", "environment, set-up, teardown"},
+		{"teardown", "run", "", "no row", "environment, set-up, teardown"},
+		{"", "panic", "", "panic: boom", "environment, set-up, teardown"},
+	} {
+		w := watched(t, &forker.Group{})
+		h, err := steps.Fork(w.group, test.in, forker.Env("TEST_FAILS="+test.fails))
+		require.NoError(t, err)
+		got, err := h.Wait(roletest.Within(t))
+		require.Equal(t, test.result, got)
+		if test.err == "" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, "): "+test.err)
+		}
+		var logs []string
+		for _, note := range w.all() {
+			if text, ok := strings.CutPrefix(note, "log "); ok {
+				logs = append(logs, text)
+			}
+		}
+		require.Equal(t, test.logs, strings.Join(logs, ", "))
+	}
+	_, err := steps.Fork(new(forker.Group), "", forker.SetUp(step("late")))
+	require.ErrorContains(t, err, "CheckEnvironment, SetUp and TearDown are options of NewTask")
+}
+
+// A child of a program that is no daemon has no Setup to run.
+func TestAChildWithoutADaemonRunsNoSetup(t *testing.T) {
+	w := watched(t, &forker.Group{})
+	h, err := square.Fork(w.group, 2, forker.WithSetup())
+	require.NoError(t, err)
+	_, err = h.Wait(roletest.Within(t))
+	require.ErrorContains(t, err, "the daemon's Setup in the child: it has no daemon whose Setup could be run (WithSetup)")
 }
