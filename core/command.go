@@ -3,11 +3,14 @@ package core
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"text/template"
 
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/evertick/evertick/forker/reexec"
+	"github.com/evertick/evertick/internal/nearest"
 )
 
 // parse reads the command line: the inherited flags and the user's own.
@@ -16,30 +19,77 @@ func (d *Daemon) parse(args []string) error {
 	app.Terminate(func(int) { d.cmd.done = true })
 	app.UsageWriter(d.host.Stdout)
 	app.ErrorWriter(d.host.Stderr)
-	app.HelpFlag.Short('H')
+	app.HelpFlag.Short('H').Help("Print this page and exit.")
 	if d.set.version != "" {
 		app.Version(d.name + " " + d.set.version)
+		app.VersionFlag.Help("Print the version and exit.")
 	}
 	app.Flag("instructions", "Print what to install and set up, and exit.").Short('i').BoolVar(&d.cmd.instructions)
 	app.Flag("detach", "Run detached from the terminal, as a daemon.").Short('d').BoolVar(&d.cmd.detach)
 	app.Flag("verbose", "Also write the log to standard output. Ignored with -d.").Short('v').BoolVar(&d.cmd.verbose)
 	app.Flag("pid-file", "Write the process number to FILE.").Short('p').PlaceHolder("FILE").StringVar(&d.cmd.pidFile)
 	app.Flag("signal", "With -p: stop, restart or dump the running daemon, and say what happened.").
-		Short('s').PlaceHolder("stop|restart|dump").StringVar(&d.cmd.send)
+		Short('s').PlaceHolder("VERB").StringVar(&d.cmd.send)
 	app.Flag("init", "As PID 1 of a container: start the daemon under a small init of its own.").BoolVar(&d.cmd.init)
 	app.Flag("check", "Check the environment and the configuration, touch nothing, and exit.").BoolVar(&d.cmd.check)
-	d.registerStandard(app)
-	for _, register := range d.set.flags {
-		register(app)
-	}
+	d.registerOptions(app)
 	_, err := app.Parse(args)
 	switch {
 	case d.cmd.done: // what is missing is missed after that
 		return nil
 	case err != nil && !d.cmd.needsNone(err):
-		return fmt.Errorf("%w; see --help", namedFlag(app, args, err))
+		return explained(app, args, err)
 	}
 	return d.cmd.contradictions()
+}
+
+// registerOptions adds the flags that are declared, and the page that tells of
+// all.
+func (d *Daemon) registerOptions(app *kingpin.Application) {
+	flags := func() []*kingpin.FlagModel { return app.Model().Flags }
+	switches := len(flags())
+	d.registerStandard(app)
+	options := len(flags())
+	for _, p := range d.set.plugins {
+		if p, ok := p.(FlagPlugin); ok {
+			p.Flags(app)
+		}
+	}
+	for _, register := range d.set.flags {
+		register(app)
+	}
+	own := len(flags())
+	page := func() string {
+		all := flags()
+		return d.helpPage(app, flagBlocks{all[:switches], all[switches:options], all[options:own]}).String()
+	}
+	app.UsageTemplate("{{HelpPage}}").UsageFuncs(template.FuncMap{"HelpPage": page})
+	taken := func(f *kingpin.FlagModel) bool { return f.Short == 'h' || f.Name == "usage" }
+	if !slices.ContainsFunc(flags(), taken) {
+		app.Flag("usage", "").Short('h').Hidden().PreAction(func(*kingpin.ParseContext) error {
+			fmt.Fprint(d.host.Stdout, page())
+			d.cmd.done = true
+			return nil
+		}).Bool()
+	}
+}
+
+// explained returns what is wrong with a command line, in a line.
+func explained(app *kingpin.Application, args []string, err error) error {
+	mistyped, unknown := strings.CutPrefix(err.Error(), "unknown long flag '--")
+	if !unknown {
+		return fmt.Errorf("%w; see --help", namedFlag(app, args, err))
+	}
+	var names []string
+	for _, f := range app.Model().Flags {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	}
+	if meant := nearest.Of(strings.TrimSuffix(mistyped, "'"), names); meant != "" {
+		return fmt.Errorf("%w; did you mean --%s? See --help", err, meant)
+	}
+	return fmt.Errorf("%w; see --help", err)
 }
 
 // namedFlag adds to an error of kingpin, where that does not tell, which flag

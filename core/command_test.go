@@ -18,7 +18,7 @@ import (
 func TestPrintingFlagsTouchNothing(t *testing.T) {
 	for args, text := range map[string]string{
 		"-H":             "--pid-file=FILE",
-		"--help":         "usage: poller",
+		"--help":         "USAGE: poller",
 		"--version":      "poller 1.4",
 		"-i":             "To install poller:\n  1. Create /var/log, writable by the daemon's user\n",
 		"--instructions": "The lock is /run/poller.lock. The daemon's user must be able to write to /run.",
@@ -308,7 +308,7 @@ func TestARequiredFlagIsRequiredToStartOnly(t *testing.T) {
 	var queue string
 	flags := core.Flags(func(app *kingpin.Application) { app.Flag("queue", "").Required().StringVar(&queue) })
 	for args, says := range map[string]string{
-		"-H": "usage: poller", "--version": "poller 1.4", "-i": "To install poller:",
+		"-H": "USAGE: poller", "--version": "poller 1.4", "-i": "To install poller:",
 		"-s stop -p poller.pid": "has stopped", "-s restart -p poller.pid": "has restarted in place", "-s dump -p poller.pid": "Dump of poller",
 	} {
 		t.Run(args, func(t *testing.T) {

@@ -61,6 +61,8 @@ type declaration struct {
 	dumpParts []dumpPart
 
 	flags   []func(*kingpin.Application)
+	about   string
+	help    []func(*HelpPage)
 	version string
 	install []string
 

@@ -87,7 +87,7 @@
 //	                           the channel that is closed at a stop; schedules,
 //	                           and the file that remembers their ticks
 //	alerts                     mails on their way
-//	hooks plugin declaration options standardflags
+//	helppage hooks plugin declaration options standardflags
 //	                           what a user declares; the flags for it
 //	process daemon stopping values owner life followlog
 //	                           what this process is; the Daemon; its stop as
@@ -98,8 +98,8 @@
 //	worker pidfile trial ending health
 //	                           the other parts of the machine, each on its own
 //	execute machine            one iteration; the event loop
-//	command instructions control
-//	                           flags and -H; -i; -s and its replies
+//	help command instructions control
+//	                           -H; flags; -i; -s and its replies
 //	schedule housekeeping lock ready dump signals
 //	                           steps that several events have in common
 //	lossreport stop restart leaseloss standby failure iterate lastwords start

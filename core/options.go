@@ -325,6 +325,23 @@ func FromFlag(flag string, opt Option) Option {
 	}
 }
 
+// About says in one line what the daemon is for. It stands on the help page.
+func About(line string) Option {
+	return func(s *declaration) error {
+		s.about = line
+		return nil
+	}
+}
+
+// Help changes the page that -H, -h and --help print: parts of it, or all. Several
+// changes are made in their order.
+func Help(change func(p *HelpPage)) Option {
+	return func(s *declaration) error {
+		s.help = append(s.help, change)
+		return nil
+	}
+}
+
 // Version is shown by --version, in dumps and in alerts.
 func Version(v string) Option {
 	return func(s *declaration) error {

@@ -118,12 +118,14 @@ func (m *machine) onTrialPassedBusy(e event) state {
 
 func (m *machine) onTrialRefused(e event) state {
 	m.trial.returned()
-	what := "would not start"
-	if errors.Is(e.err, reexec.ErrNoResources) {
-		what = "could not be tried"
+	what := fmt.Sprintf("the binary %s would not start", m.d.host.Process.Executable)
+	switch {
+	case errors.Is(e.err, reexec.ErrRefused): // which need not be the binary's fault
+		what = "the checks of the new program failed"
+	case errors.Is(e.err, reexec.ErrNoResources):
+		what = fmt.Sprintf("the binary %s could not be tried", m.d.host.Process.Executable)
 	}
-	text := fmt.Sprintf("Restart Refused: the binary %s %s. The running one goes on.\n%v",
-		m.d.host.Process.Executable, what, e.err)
+	text := fmt.Sprintf("Restart Refused: %s. The running one goes on.\n%v", what, e.err)
 	m.d.alert(kindRefused, text)
 	m.d.reply("restart", replyRefused, text)
 	if m.notified == "RELOADING=1" {

@@ -21,16 +21,11 @@ func (d *Daemon) registerStandard(app *kingpin.Application) {
 	}
 	for _, f := range d.set.standard {
 		f.given = &flagText{repeats: f.repeats}
-		placeholder := f.declared(&d.set, d.host.Clock.Wall())
-		if placeholder == "" {
-			placeholder = f.placeholder
+		help := f.help
+		if declared := f.declared(&d.set, d.host.Clock.Wall()); declared != "" && declared != "0s" {
+			help += " (default " + declared + ")"
 		}
-		app.Flag(f.name, f.help).PlaceHolder(placeholder).SetValue(f.given)
-	}
-	for _, p := range d.set.plugins {
-		if p, ok := p.(FlagPlugin); ok {
-			p.Flags(app)
-		}
+		app.Flag(f.name, help).PlaceHolder(f.placeholder).SetValue(f.given)
 	}
 }
 

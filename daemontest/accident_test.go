@@ -220,8 +220,8 @@ func TestStandardStreamsAreInTheTimeline(t *testing.T) {
 			t.Errorf("want %d times %q, got %d:\n%s", n, line, got, text)
 		}
 	}
-	r = Run(t, poller, Scenario{Args: "-H", Want: Want{Exit(0), Stdout("usage: poller")}})
-	if text := r.Timeline(); strings.Count(text, "stdout: ") != 1 || !strings.Contains(text, "stdout: usage: poller [<flags>]\n") {
+	r = Run(t, poller, Scenario{Args: "-H", Want: Want{Exit(0), Stdout("USAGE: poller")}})
+	if text := r.Timeline(); strings.Count(text, "stdout: ") != 1 || !strings.Contains(text, "stdout: poller\n") {
 		t.Errorf("want the help as one entry, got\n%s", text)
 	}
 }

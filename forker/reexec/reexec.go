@@ -84,6 +84,10 @@ type Program struct {
 	Version string
 }
 
+// ErrRefused says that the program itself has found out, in a trial, that it would
+// not start.
+var ErrRefused = errors.New("it would not start")
+
 // ErrNoResources says that this machine, or the limits of this process, have no room
 // for another process or its descriptors: nothing is known of the program.
 var ErrNoResources = errors.New("no room for a trial")

@@ -104,9 +104,9 @@ func judge(r result, status syscall.WaitStatus, stderr string) error {
 	case r.err == nil:
 		first, rest, _ := strings.Cut(strings.TrimSpace(r.report.Message), "\n")
 		if first == "" {
-			return errors.New(withStderr("it would not start", stderr))
+			return fmt.Errorf("%w%s", ErrRefused, withStderr("", stderr))
 		}
-		return errors.New(withStderr("it would not start: "+first, rest))
+		return fmt.Errorf("%w: %s", ErrRefused, withStderr(first, rest))
 	case !errors.Is(r.err, io.EOF):
 		return fmt.Errorf("its report cannot be read: %w", r.err)
 	case success:

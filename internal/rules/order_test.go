@@ -34,10 +34,10 @@ var orders = []order{
 			doc.go errors.go stats.go
 			queue.go states.go timers.go lease.go
 			history.go handover.go cleanups.go statefile.go handlerqueue.go stopnotice.go ticks.go rememberticks.go recent.go
-			hooks.go plugin.go declaration.go options.go standardflags.go
+			helppage.go hooks.go plugin.go declaration.go options.go standardflags.go
 			process.go daemon.go alerts.go stopping.go values.go owner.go life.go followlog.go call.go children.go validate.go
 			worker.go pidfile.go trial.go ending.go health.go
-			execute.go machine.go command.go instructions.go control.go
+			execute.go machine.go help.go command.go instructions.go control.go
 			schedule.go housekeeping.go lock.go ready.go dump.go signals.go
 			lossreport.go overdue.go stop.go restart.go leaseloss.go standby.go failure.go iterate.go lastwords.go start.go
 			lifecycle.go run.go`,

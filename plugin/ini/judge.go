@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/evertick/evertick/internal/nearest"
 )
 
 // mistakes returns what is wrong with the declarations.
@@ -140,7 +142,7 @@ func (c *Config) sectionNear(name string, declared map[string][]string) string {
 	for _, t := range c.tables {
 		candidates = append(candidates, t.named(rest))
 	}
-	near := nearest(name, candidates)
+	near := nearest.Of(name, candidates)
 	switch {
 	case near == "":
 		return ""
@@ -160,7 +162,7 @@ func unknown(s *section, known []string) (problems []problem) {
 		if s.name == "" && len(known) == 0 {
 			text += ": a key belongs below a [section]"
 		}
-		if near := nearest(e.key, known); near != "" {
+		if near := nearest.Of(e.key, known); near != "" {
 			text += "; did you mean " + near + "?"
 		}
 		problems = append(problems, problem{e.line, text})

@@ -2,7 +2,6 @@ package world
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"syscall"
 	"time"
@@ -89,7 +88,7 @@ func (s starter) Try(ctx context.Context, program reexec.Program) error {
 		if r.Running {
 			return nil
 		}
-		return errors.New(r.Message)
+		return fmt.Errorf("reexec: try %s: %w: %s", program.Path, reexec.ErrRefused, r.Message)
 	default:
 		return fmt.Errorf("reexec: try %s: it ended without a report: %s", program.Path, child.How())
 	}

@@ -1,10 +1,11 @@
-package ini
+// Package nearest finds what a mistyped word may have been meant to be.
+package nearest
 
 import "strings"
 
-// nearest returns which of the candidates a text may have been meant to be; empty
+// Of returns which of the candidates a text may have been meant to be; empty
 // if none is near.
-func nearest(text string, candidates []string) string {
+func Of(text string, candidates []string) string {
 	best, found := max(len(text)/3, 1)+1, ""
 	for _, c := range candidates {
 		if n := distance(strings.ToLower(text), strings.ToLower(c)); n < best {
