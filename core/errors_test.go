@@ -337,3 +337,57 @@ func TestTooManyHungIterationsAreTheEnd(t *testing.T) {
 		Want: daemontest.Want{daemontest.Restarts(5), daemontest.Exit(1), daemontest.LastLog("Exit status: 1"), daemontest.LockReleased()},
 	})
 }
+
+// A daemon that was ready outlives that its Setup fails after a restart: it backs
+// off, and restarts, or sets up again where the next program is refused.
+func TestAFailedSetupAfterARestartIsTriedAgain(t *testing.T) {
+	const back = 60 * time.Second // what Setup needs is away until then
+	away := core.Setup(func(_ context.Context, d *core.Daemon) error {
+		if up := d.Uptime(); up > 0 && up < back {
+			return errors.New("no database")
+		}
+		return nil
+	})
+	for _, c := range []struct {
+		name  string
+		args  string
+		steps daemontest.Steps
+		want  daemontest.Want
+	}{
+		{"after an error", "-d -p poller.pid", nil, daemontest.Want{daemontest.Restarts(5)}},
+		{"when asked to restart", "-d -p poller.pid", daemontest.Steps{at(14.5, daemontest.Command("-s restart -p poller.pid"))}, daemontest.Want{
+			daemontest.Restarts(6), daemontest.ExitOf("-s restart -p poller.pid", 1), daemontest.Stderr("no database"),
+		}},
+		{"the next program is refused", "-d -p poller.pid", daemontest.Steps{
+			at(19, daemontest.BreakBinary(errors.New("a typo"))), at(40, daemontest.BreakBinary(nil)),
+		}, daemontest.Want{daemontest.Logs("Restart Refused")}},
+		{"stopped in the back-off", "-d -p poller.pid", daemontest.Steps{at(30, term)}, daemontest.Want{endsAt(30)}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			script := daemontest.Instantly().FailsAt(16, errBoom)
+			if len(c.steps) == 1 && c.name != "stopped in the back-off" {
+				script = daemontest.Instantly()
+			}
+			play(t, equipped(away), daemontest.Scenario{
+				Args: c.args, Execute: script,
+				Steps: append(c.steps, at(200, term).Maybe()),
+				Want: append(c.want, daemontest.Logs("Error: setup: no database\nRestarting after a fatal error"),
+					daemontest.Exit(0), daemontest.LockReleased(), daemontest.NoFile(pidPath)),
+			})
+		})
+	}
+	// In the foreground, and in the first 10 s, it is the end.
+	play(t, equipped(away), daemontest.Scenario{
+		Execute: daemontest.Instantly(), Steps: daemontest.Steps{at(14.5, hup)},
+		Want: daemontest.Want{daemontest.Restarts(1), daemontest.Exit(1), daemontest.Logs("Shutting Down: setup: no database")},
+	})
+	play(t, equipped(away), daemontest.Scenario{
+		Args: "-d", Execute: daemontest.Instantly(), Steps: daemontest.Steps{at(4.5, hup)},
+		Want: daemontest.Want{daemontest.Restarts(1), daemontest.Exit(1), daemontest.Logs("Shutting Down: setup: no database")},
+	})
+	// MaxRestarts counts these restarts, too.
+	play(t, equipped(away, core.MaxRestarts(3, time.Hour)), daemontest.Scenario{
+		Args: "-d", Execute: daemontest.Instantly().FailsAt(16, errBoom),
+		Want: daemontest.Want{daemontest.Restarts(3), daemontest.Exit(1), daemontest.Logs("there were 3 restarts after errors"), daemontest.LockReleased()},
+	})
+}

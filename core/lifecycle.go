@@ -68,7 +68,7 @@ var lifecycle = table{
 		iterationTimedOut: {words: noRunning},
 		checked:           {words: notGiven, impossible: true},
 		leased:            {words: notGiven, impossible: true},
-		setUp:             {do: (*machine).onSetUp, to: []state{stateSleeping, stateTearingDown}, words: "ready|error"},
+		setUp:             {do: (*machine).onSetUp, to: []state{stateSleeping, stateTearingDown, stateRestarting}, words: "ready|error: exit 1|error"},
 		executed:          {words: notGiven, impossible: true},
 		tornDown:          {words: notGiven, impossible: true},
 		trialPassed:       {do: (*machine).onTrialPassedEarly, to: []state{stateSettingUp}},

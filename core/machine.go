@@ -39,6 +39,7 @@ type machine struct {
 	missedCountedAt   time.Time                  // when missed ticks were last counted; zero: never
 	trialsRefused     int                        // in a row, while an abandoned Execute bars the way back
 	restartAfterSetup string                     // why, if a restart was asked for during setup
+	setupFailed       bool                       // the latest setup, and nothing runs that it would have set up
 	resumed           bool                       // this program goes on after an exec that failed
 	ready             bool                       // readiness was reported
 	notified          string                     // what the supervisor was told last

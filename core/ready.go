@@ -15,6 +15,7 @@ func (m *machine) startSetup() {
 	if len(m.d.set.handlers[HookError]) > 0 {
 		m.d.alertHandlers.Store(m.handlers)
 	}
+	m.setupFailed = false
 	kept := new(clockwork.CalendarState)
 	m.kept = kept
 	m.jobs.start(setUp, m.jobs.ctx, func(ctx context.Context) error {

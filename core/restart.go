@@ -147,7 +147,7 @@ func (m *machine) onTrialRefusedResume(e event) state {
 		return stateRestarting
 	}
 	m.trialsRefused = 0
-	if m.jobs.interrupted { // what Setup has started may have ended with its context
+	if m.jobs.interrupted || m.setupFailed { // what Setup has started may have ended with its context
 		m.ending.decide(plan{resume: true, cause: "setting up again"})
 		return m.tearDown()
 	}

@@ -110,7 +110,21 @@ func (m *machine) startDetails() string {
 	return b.String()
 }
 
+// mayTrySetupAgain reports whether an error of Setup leads to a restart, as one of
+// Execute does: where the daemon was ready before. In the first program, and soon
+// after its start, it is a bad start.
+func (m *machine) mayTrySetupAgain() bool {
+	ready := m.d.history.readySince()
+	return m.d.restartsByItself() && (m.inherited != nil || m.resumed) &&
+		ready != 0 && m.d.host.Clock.Boot()-ready >= probation
+}
+
 func (m *machine) onSetUp(e event) state {
+	if e.err != nil && m.mayTrySetupAgain() {
+		m.setupFailed = true
+		m.d.reply("restart", replyRefused, e.err.Error())
+		return m.onFatal("Error: " + describe(e.err))
+	}
 	if e.err != nil {
 		m.d.alert(kindShutdown, "Shutting Down: "+describe(e.err))
 		m.ending.decide(plan{code: 1, cause: "setup failed"})

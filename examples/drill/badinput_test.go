@@ -30,7 +30,8 @@ func TestBadInputIsToldInOneLine(t *testing.T) {
 		as   uint32
 		want []string
 	}{
-		{name: "unknown long flag", args: []string{"--evry", "1s"}, want: []string{"unknown long flag '--evry'", "see --help"}},
+		{name: "unknown long flag", args: []string{"--evry", "1s"}, want: []string{"unknown long flag '--evry'; did you mean --every? See --help"}},
+		{name: "a flag like no other", args: []string{"--xyzzy"}, want: []string{"unknown long flag '--xyzzy'; see --help"}},
 		{name: "unknown short flag", args: []string{"-z"}, want: []string{"unknown short flag '-z'", "see --help"}},
 		{name: "an argument", args: []string{"start"}, want: []string{"unexpected start", "see --help"}},
 		{name: "a flag without its value", args: []string{"-p"}, want: []string{"expected argument for flag '-p'"}},
