@@ -10,9 +10,23 @@ import (
 	"github.com/evertick/evertick/forker"
 )
 
+// mayFork reports whether a daemon in this state starts children.
+func mayFork(state string) bool {
+	return state == "setting up" || state == "sleeping" || state == "executing"
+}
+
+// forking returns the state of the daemon that is about to fork.
+func (w *watcher) forking(d *core.Daemon) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.process(generation(d).PID()).state
+}
+
 // forked checks that forks are refused from the moment on at which a stop or a
-// restart is decided, and before a daemon may set up, and at no other time.
-func (w *watcher) forked(d *core.Daemon, h *forker.Handle[int], err error) {
+// restart is decided, and before a daemon may set up, and at no other time. A
+// fork during which the state changes, from before to what it is now, may have
+// come to either.
+func (w *watcher) forked(d *core.Daemon, before string, h *forker.Handle[int], err error) {
 	g := generation(d)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -24,15 +38,11 @@ func (w *watcher) forked(d *core.Daemon, h *forker.Handle[int], err error) {
 		w.handles = append(w.handles, handle{p.pid, h})
 	}
 	closed := errors.Is(err, forker.ErrClosed)
-	switch p.state {
-	case "setting up", "sleeping", "executing":
-		if closed {
-			w.violated(p.pid, "a fork is refused while the daemon is %s", p.state)
-		}
-	default:
-		if !closed {
-			w.violated(p.pid, "a fork is not refused while the daemon is %s: %v", p.state, err)
-		}
+	switch was, is := mayFork(before), mayFork(p.state); {
+	case was && is && closed:
+		w.violated(p.pid, "a fork is refused while the daemon is %s", p.state)
+	case !was && !is && !closed:
+		w.violated(p.pid, "a fork is not refused while the daemon is %s: %v", p.state, err)
 	}
 	if err != nil && !closed && !errors.Is(err, forker.ErrFull) {
 		w.violated(p.pid, "a fork fails: %v", err)

@@ -61,17 +61,21 @@ func Start(d *core.Daemon, does Deed, takes time.Duration) (*forker.Handle[int],
 	return its.Fork(d, order{does, takes})
 }
 
-// forkedFunc is told what a fork has returned.
-type forkedFunc func(d *core.Daemon, h *forker.Handle[int], err error)
+// forkWatcher is told of each fork, before it and of what it has returned.
+type forkWatcher interface {
+	forking(d *core.Daemon) (state string)
+	forked(d *core.Daemon, before string, h *forker.Handle[int], err error)
+}
 
 // start forks the children. A fork may be refused, but only where it must be.
-func (f Fork) start(d *core.Daemon, forked forkedFunc) {
+func (f Fork) start(d *core.Daemon, w forkWatcher) {
 	if f.At == PreExecute && d.Iteration() != f.N {
 		return
 	}
 	for range f.Many {
+		before := w.forking(d)
 		h, err := Start(d, f.Does, f.For)
-		forked(d, h, err)
+		w.forked(d, before, h, err)
 	}
 }
 

@@ -32,10 +32,10 @@ var (
 )
 
 // declare returns the daemon of the life. told is called in
-// the life's own Setups and Teardowns, one at either end of the others, forked
-// with what each fork returns, and reaped with each child that was reaped.
+// the life's own Setups and Teardowns, one at either end of the others, w at each
+// fork, and reaped with each child that was reaped.
 func (l *Life) declare(
-	told func(d *core.Daemon, set bool, stage int), forked forkedFunc, reaped func(h core.HookInfo),
+	told func(d *core.Daemon, set bool, stage int), w forkWatcher, reaped func(h core.HookInfo),
 ) daemontest.NewFunc {
 	calls := make([]atomic.Int64, len(l.Functions))
 	return func(extra ...core.Option) *core.Daemon {
@@ -58,7 +58,7 @@ func (l *Life) declare(
 		)
 		for _, f := range l.Forks {
 			options = append(options, f.At.option(func(_ context.Context, d *core.Daemon) error {
-				f.start(d, forked)
+				f.start(d, w)
 				return nil
 			}))
 		}

@@ -29,7 +29,7 @@ const reportLines = 150
 // bubble.
 func Play(t *testing.T, l Life) Outcome {
 	w := newWatcher(&l)
-	played := daemontest.Play(t, l.declare(w.setOrTorn, w.forked, w.reaped), l.scenario(w), w)
+	played := daemontest.Play(t, l.declare(w.setOrTorn, w, w.reaped), l.scenario(w), w)
 	defer played.Sim.Remove()
 	return Outcome{Wrong: w.judge(played), Cells: w.cells, Timeline: played.Sim.Timeline.Report(reportLines, nil, nil)}
 }
