@@ -22,6 +22,9 @@ import (
 // Renew, a second owner can come. Renew then takes the lock again, or says that
 // it is lost.
 //
+// A file that holds something else than a lock's details is somebody's: it is
+// refused, and keeps its text.
+//
 // In a folder that others may write to, a symbolic link or somebody else's
 // file in its place is refused. Network file systems may not lock at all, or
 // each machine for itself; use a local one.
@@ -81,10 +84,14 @@ func (f FileLock) Among(p Processes) FileLock {
 	return f
 }
 
-// Check returns an error that says why the file could not be opened or created.
+// Check returns an error that says why the file could not be opened or created, or
+// that it is no lock file.
 // It creates nothing.
 func (f FileLock) Check() error {
 	if err := safefile.Check(f.path, os.O_CREATE|os.O_RDWR); err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	if err := checkContentAt(f.path); err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}
 	return nil
@@ -138,6 +145,9 @@ func (f FileLock) take() (*os.File, error) {
 		if err == nil {
 			var ours bool
 			if ours, _, err = names(f.path, open); ours {
+				err = checkContent(file)
+			}
+			if ours && err == nil {
 				return file, nil
 			}
 		}

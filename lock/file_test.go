@@ -98,7 +98,7 @@ func TestFileHeldWhateverItSays(t *testing.T) {
 	}
 }
 
-// Tokens grow over owners, over the file's deletion and over garbage in it,
+// Tokens grow over owners, over the file's deletion, over what a crash has left in it,
 // and over a wall clock that was put back.
 func TestFileTokensGrow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
@@ -122,7 +122,8 @@ func TestFileTokensGrow(t *testing.T) {
 	next("back again")
 	for name, text := range map[string]string{
 		"empty":          "",
-		"garbage":        "\x00\xff",
+		"zeros":          "\x00\x00\x00\x00",
+		"torn":           `{"name":"poller","pid":4`,
 		"absurd":         `{"token":` + strconv.FormatUint(math.MaxUint64, 10) + `}`,
 		"more than that": `{"token":99999999999999999999999}`,
 		"negative":       `{"token":-1}`,

@@ -43,9 +43,7 @@ func TestTwentyStartersOneWinner(t *testing.T) {
 		{"fresh", func(string) error { return nil }},
 		{"stale", func(path string) error { return os.WriteFile(path, []byte(staleDetails(self().Host)), 0o644) }},
 		{"empty", func(path string) error { return os.WriteFile(path, nil, 0o644) }},
-		{"garbage", func(path string) error {
-			return os.WriteFile(path, []byte(strings.Repeat("\x00{[\xff\n]}", 1000)), 0o644)
-		}},
+		{"torn", func(path string) error { return os.WriteFile(path, []byte(staleDetails(self().Host)[:30]), 0o644) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for round := range (*starterRounds + befores - 1) / befores {
