@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -16,6 +17,9 @@ import (
 // sendSignal is -s: it speaks to the running daemon.
 func (d *Daemon) sendSignal(ctx context.Context) int {
 	path := d.Path(d.cmd.pidFile)
+	if err := d.folder(); err != nil && !filepath.IsAbs(path) {
+		return d.refuse(fmt.Sprintf("-s %s -p %s: %v", d.cmd.send, path, err))
+	}
 	p, err := d.host.PIDFiles.Find(path)
 	if err != nil {
 		return d.refuse(fmt.Sprintf("-s %s: %v", d.cmd.send, err))
@@ -43,7 +47,7 @@ func (d *Daemon) sendSignal(ctx context.Context) int {
 // ask signals p and waits for its reply. One that is for another verb, which
 // somebody else has asked for at the same time, is passed over.
 func (d *Daemon) ask(ctx context.Context, p pidfile.Process, path string, sig syscall.Signal) (string, error) {
-	waiting, err := d.host.Replies.Listen(path)
+	waiting, err := d.host.Replies.Listen(path, p.PID())
 	if err != nil {
 		return "", errors.Join(p.Signal(sig), fmt.Errorf("what came of it cannot be told: %w", err))
 	}

@@ -14,7 +14,7 @@ import (
 // checkEnvironment gathers every environment error, so that people need not fix
 // one to be told the next.
 func (d *Daemon) checkEnvironment(ctx context.Context) error {
-	errs := []error{d.refused, d.set.contradictions(), d.onePathForTwo(), d.checkCalendar(), d.checkTickFile()}
+	errs := []error{d.refused, d.set.contradictions(), d.onePathForTwo(), d.checkCalendar(), d.checkTickFile(), d.folder()}
 	if d.cmd.pidFile != "" && d.inherited == nil {
 		if err := d.host.PIDFiles.Check(d.Path(d.cmd.pidFile)); err != nil {
 			errs = append(errs, fmt.Errorf("PID file: %w", err))
@@ -43,6 +43,14 @@ func (d *Daemon) checkEnvironment(ctx context.Context) error {
 		errs = append(errs, recovered(func() error { return f(ctx, d) }))
 	}
 	return errors.Join(errs...)
+}
+
+// folder returns the error that no relative path means anything.
+func (d *Daemon) folder() error {
+	if d.host.Process.Origin.Dir != "" {
+		return nil
+	}
+	return errors.New("the working folder has been deleted, or may not be read, so relative paths mean nothing: change to another one, such as cd /")
 }
 
 // onePathForTwo returns the error that two of the daemon's files are to be one.

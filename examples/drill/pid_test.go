@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -225,7 +226,35 @@ func TestSignalDumpTellsWhatTheLogTells(t *testing.T) {
 		require.Contains(t, got.out, "\n"+line)
 		require.Contains(t, s.read("log"), fmt.Sprintf("] %d %s", pid, line))
 	}
-	require.NoFileExists(t, s.path("pid.reply"))
+	left, err := filepath.Glob(s.path("pid.*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// Any number of people may ask at the same time, each in a folder whose path is too
+// long for a socket's name.
+func TestManyMayAskAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	asker := plainSite(t)
+	folder := s.path(strings.Repeat("long", 40))
+	require.NoError(t, os.Mkdir(folder, 0o755))
+	pid := s.detach(s.args("-p", filepath.Join(folder, "pid"))...)
+	s.beats(1)
+	for range 3 {
+		outcomes := make(chan outcome, 10)
+		for range cap(outcomes) {
+			go func() { outcomes <- asker.run("-s", "dump", "-p", filepath.Join(folder, "pid")) }()
+		}
+		for range cap(outcomes) {
+			got := <-outcomes
+			require.Zero(t, got.code, got.err)
+			require.Contains(t, got.out, fmt.Sprintf("Dump of drill, PID %d", pid))
+		}
+	}
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "no socket is left")
 }
 
 func TestSignalRestartTellsWhyItWasRefused(t *testing.T) {

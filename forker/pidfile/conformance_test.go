@@ -30,8 +30,8 @@ func (disk) Remove(path string) error                 { return os.Remove(path) }
 
 func TestSocketsConform(t *testing.T) {
 	pidfiletest.RunReplies(t, pidfiletest.RepliesSubject{
-		New: func(t *testing.T) (daemon, asker pidfile.Replies, dir string) {
-			return pidfile.Sockets(nil), pidfile.Sockets(nil), t.TempDir()
+		New: func(t *testing.T) (daemon, asker pidfile.Replies, pid int, dir string) {
+			return pidfile.Sockets(nil), pidfile.Sockets(nil), os.Getpid(), t.TempDir()
 		},
 	})
 }

@@ -27,8 +27,9 @@
 // # Replies
 //
 // A signal has no answer. So a process that signals a daemon listens beside the
-// PID file first, and the daemon gives it a line of text there: a dump, or why
-// a restart was refused. Without a listener nothing is written.
+// PID file first, and the daemon gives it a text there: a dump, or why a restart
+// was refused. Without a listener nothing is written. Any number of processes may
+// listen at the same time. Each side knows from the kernel who the other one is.
 //
 // # Limits
 //

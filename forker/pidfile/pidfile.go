@@ -75,11 +75,11 @@ type Process interface {
 // Replies carries a daemon's reply to the process that has signalled it, which
 // a signal alone cannot. It is safe for concurrent use.
 type Replies interface {
-	// Listen prepares for replies of the daemon that has locked pidFile. Call
-	// it before the signal is sent. Only one process at a time may listen.
-	Listen(pidFile string) (Reply, error)
+	// Listen prepares for replies of the process daemon, which has locked pidFile.
+	// Call it before the signal is sent. Any number of processes may listen.
+	Listen(pidFile string, daemon int) (Reply, error)
 
-	// Give replies to the process that listens beside pidFile. Where none
+	// Give replies to all processes that listen beside pidFile. Where none
 	// does, or the reply cannot be delivered at once, it does nothing. A text
 	// of more than 32 KiB is cut.
 	Give(pidFile, text string)
@@ -87,7 +87,7 @@ type Replies interface {
 
 // Reply is a reply that is waited for.
 type Reply interface {
-	// Wait blocks until a reply has come, or ctx is done, whose cause the
+	// Wait blocks until a further reply has come, or ctx is done, whose cause the
 	// error then wraps.
 	Wait(ctx context.Context) (string, error)
 

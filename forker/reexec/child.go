@@ -69,7 +69,7 @@ func (c *child) start(change func(*exec.Cmd, *startInfo), p Program, kind Kind, 
 	if err != nil {
 		return err
 	}
-	info := startInfo{Kind: kind.String(), Dir: p.Dir, Report: 3, Pipe: inode}
+	info := startInfo{Kind: kind.String(), Dir: path(p.Dir), Report: 3, Pipe: inode}
 	state, err := info.putState(p.State)
 	if err != nil {
 		return err

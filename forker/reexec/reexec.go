@@ -37,7 +37,8 @@ type Origin struct {
 	Kind Kind
 
 	// Dir is the folder in which the command was typed: the one that relative
-	// paths mean, whatever the working directory is now.
+	// paths mean, whatever the working directory is now. It is empty where that
+	// has been deleted, or may not be read.
 	Dir string
 
 	// State is what was handed over in Program.State; nil for a Fresh process.

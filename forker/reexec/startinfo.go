@@ -31,7 +31,7 @@ const maxInlineState = 32 << 10
 // startInfo is what one program tells the next one, as JSON.
 type startInfo struct {
 	Kind string `json:"kind"`
-	Dir  string `json:"dir"`
+	Dir  path   `json:"dir"`
 
 	// PID is the process that a restarted program must find itself in. What
 	// was written for another one was inherited by mistake.
@@ -45,8 +45,8 @@ type startInfo struct {
 	// Path is the program that a subreaper is to try, and End the descriptor of
 	// the pipe on which it says how that ended. Those between 3 and End are the
 	// tried program's.
-	Path string `json:"path,omitempty"`
-	End  int    `json:"end,omitempty"`
+	Path path `json:"path,omitempty"`
+	End  int  `json:"end,omitempty"`
 
 	// Detached says of a restarted process that its launcher waits still.
 	Detached bool `json:"detached,omitempty"`
@@ -115,7 +115,7 @@ func inherit() inheritance {
 
 // accept checks that the information was written for this very process.
 func (s startInfo) accept() (inheritance, bool) {
-	in := inheritance{origin: Origin{Dir: s.Dir}}
+	in := inheritance{origin: Origin{Dir: string(s.Dir)}}
 	switch s.Kind {
 	case Restarted.String():
 		in.origin.Kind = Restarted

@@ -51,7 +51,7 @@ func startTrial(p Program) (*child, error) {
 	}
 	defer endWrite.Close()
 	c, err := startChildAs(func(cmd *exec.Cmd, info *startInfo) {
-		info.Kind, info.Path = kindSubreaper, p.Path
+		info.Kind, info.Path = kindSubreaper, path(p.Path)
 		cmd.Path = ownProgram
 		cmd.ExtraFiles = append(cmd.ExtraFiles, endWrite)
 		info.End = 2 + len(cmd.ExtraFiles)
@@ -120,7 +120,7 @@ func (s startInfo) superviseTrial() {
 
 // startTried starts the tried program with what this process was given for it.
 func (s startInfo) startTried() (pid int, err error) {
-	path := s.Path
+	program := string(s.Path)
 	files := []uintptr{0, 1, 2}
 	for fd := 3; fd < s.End; fd++ {
 		files = append(files, uintptr(fd))
@@ -130,7 +130,7 @@ func (s startInfo) startTried() (pid int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return syscall.ForkExec(path, os.Args, &syscall.ProcAttr{Env: env, Files: files, Sys: directTrialAttr()})
+	return syscall.ForkExec(program, os.Args, &syscall.ProcAttr{Env: env, Files: files, Sys: directTrialAttr()})
 }
 
 // reapTrial waits until no descendant is left, and kills them all once the tried

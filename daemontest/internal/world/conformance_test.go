@@ -220,9 +220,9 @@ func (machineFiles) Remove(name string) error                 { return os.Remove
 
 func TestRepliesConform(t *testing.T) {
 	pidfiletest.RunReplies(t, pidfiletest.RepliesSubject{
-		New: func(t *testing.T) (daemon, asker pidfile.Replies, dir string) {
+		New: func(t *testing.T) (daemon, asker pidfile.Replies, pid int, dir string) {
 			i := newIdle(t)
-			return i.host.Replies, newIdleOn(i.w).host.Replies, Dir
+			return i.host.Replies, newIdleOn(i.w).host.Replies, i.g.process.pid, Dir
 		},
 		In: synctest.Test,
 	})

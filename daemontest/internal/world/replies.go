@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/evertick/evertick/forker/pidfile"
@@ -13,10 +14,10 @@ type Replies struct {
 	files *Files
 
 	mu    sync.Mutex // held for instants only
-	waits map[string]*reply
+	waits []*reply
 }
 
-func newReplies(files *Files) *Replies { return &Replies{files: files, waits: map[string]*reply{}} }
+func newReplies(files *Files) *Replies { return &Replies{files: files} }
 
 // replies is the replies as a generation gives and awaits them.
 type replies struct {
@@ -28,29 +29,35 @@ var _ pidfile.Replies = replies{}
 
 // reply is one that is awaited.
 type reply struct {
-	by   replies
-	path string
-	text chan string
+	by     replies
+	path   string
+	daemon int
+	text   chan string
 }
 
-func (r replies) Listen(path string) (pidfile.Reply, error) {
+// maxReplies is how many replies wait to be read.
+const maxReplies = 64
+
+func (r replies) Listen(path string, daemon int) (pidfile.Reply, error) {
 	path = r.store.files.real(path)
 	r.store.mu.Lock()
 	defer r.store.mu.Unlock()
-	if other := r.store.waits[path]; other != nil && other.by.g.alive() {
-		return nil, fmt.Errorf("pidfile: wait for a reply at %s: PID %d waits for one already", path, other.by.g.process.pid)
-	}
-	r.store.waits[path] = &reply{r, path, make(chan string, 1)}
-	return r.store.waits[path], nil
+	awaited := &reply{r, path, daemon, make(chan string, maxReplies)}
+	r.store.waits = append(r.store.waits, awaited)
+	return awaited, nil
 }
 
 func (r replies) Give(path, text string) {
 	if !r.g.alive() {
 		return
 	}
+	path = r.store.files.real(path)
 	r.store.mu.Lock()
 	defer r.store.mu.Unlock()
-	if awaited := r.store.waits[r.store.files.real(path)]; awaited != nil {
+	for _, awaited := range r.store.waits {
+		if awaited.path != path || awaited.daemon != r.g.process.pid || !awaited.by.g.alive() {
+			continue
+		}
 		select {
 		case awaited.text <- text:
 		default:
@@ -74,8 +81,6 @@ func (r *reply) Close() error {
 	s := r.by.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.waits[r.path] == r {
-		delete(s.waits, r.path)
-	}
+	s.waits = slices.DeleteFunc(s.waits, func(other *reply) bool { return other == r })
 	return nil
 }
