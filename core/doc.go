@@ -25,6 +25,10 @@
 //   - SIGTERM lets the iteration finish; a second one, or [ShutdownTimeout],
 //     forces. A hung Execute blocks neither that nor a dump by SIGUSR1. One
 //     that waits for its own work sees the stop in [Daemon.Stopping].
+//   - A terminal that is closed is a SIGTERM to a daemon in its foreground. SIGHUP
+//     and SIGINT that were ignored at the start (nohup, or & in a script) stay so,
+//     but with -d, which resets them. SIGCONT starts an iteration off the grid, at
+//     once: each one that comes while the daemon sleeps.
 //   - The exit status and the last line of the log always agree.
 //
 // # The life of a daemon
@@ -95,7 +99,7 @@
 //	                           whom it holds its lock; where its state file
 //	                           is; where a crash is told
 //	call validate              how it calls the user's functions; its checks
-//	worker pidfile trial ending health
+//	worker pidfile trial ending health watchdog
 //	                           the other parts of the machine, each on its own
 //	execute machine            one iteration; the event loop
 //	help command instructions control

@@ -8,6 +8,9 @@ import (
 // onHousekeeping looks after what others may have touched, and after memory.
 func (m *machine) onHousekeeping(event) state {
 	m.timers.setAfter(housekeepingAt, m.housekeepingPause())
+	if m.hasTerminal.Load() && !m.terminal() { // a shell has let go of the daemon
+		m.hasTerminal.Store(false)
+	}
 	if text := m.pid.restore(); text != "" {
 		m.d.Logf("%s", text)
 	}

@@ -31,6 +31,7 @@ type machine struct {
 	ending   ending
 	health   health
 	overrun  overrun
+	watchdog watchdog
 
 	edges             *[numStates][numEvents]int // for a harness; nil in production
 	inherited         *handover                  // what may still be taken over from the program before
@@ -45,6 +46,7 @@ type machine struct {
 	notified          string                     // what the supervisor was told last
 	releasing         bool                       // the lease is being given back
 	forking           bool                       // children may be forked
+	hasTerminal       atomic.Bool                // at the start of this program, and since
 }
 
 // An edge is what one event does in one state: the action, the states that it
@@ -197,6 +199,9 @@ func (m *machine) nextEvent() (e event, alive bool) {
 		if m.d.host.Hooks.Checkpoint != nil && !m.d.host.Hooks.Checkpoint() {
 			return event{}, false
 		}
+		if m.watchdog.every > 0 {
+			m.watch()
+		}
 		next, now := m.timers.expire(m.d.queue.add)
 		e, ok := m.d.queue.take()
 		switch {
@@ -253,4 +258,28 @@ func (m *machine) dispose() {
 	}
 	m.d.killChildren()
 	m.jobs.close()
+}
+
+// watch gives the supervisor a sign of progress, when it is due.
+func (m *machine) watch() {
+	now := m.d.host.Clock.Now()
+	due, next := m.watchdog.isDue(now)
+	if due && m.progresses(now) {
+		s := m.d.Stats()
+		m.d.notify(fmt.Sprintf("WATCHDOG=1\nSTATUS=%s, iteration %d, mean duration %s, %d overruns, %d failures",
+			m.state, m.d.Iteration(), s.Mean.Round(time.Microsecond), s.Overruns, s.Failures))
+	}
+	m.timers.set(watchdogAt, next)
+}
+
+// progresses reports whether no Execute hangs.
+func (m *machine) progresses(now time.Time) bool {
+	started, running := m.d.counters.startOfRunning()
+	return m.state != stateExecuting || !running ||
+		now.Sub(started) <= m.watchdog.limit(m.d.Interval(), m.d.set.iterationTimeout)
+}
+
+// terminal reports whether the daemon runs in the foreground of a terminal.
+func (m *machine) terminal() bool {
+	return !m.d.Detached() && m.d.host.Terminal != nil && m.d.host.Terminal()
 }

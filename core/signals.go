@@ -14,6 +14,7 @@ func (m *machine) listen() {
 	for sig := range m.d.set.onSignal {
 		all = append(all, sig)
 	}
+	m.hasTerminal.Store(m.terminal())
 	m.d.host.Signals.Listen(all, m.deliver)
 }
 
@@ -24,6 +25,9 @@ func (m *machine) deliver(sig os.Signal) {
 		e.kind = stopAsked
 	case syscall.SIGHUP:
 		e.kind = restartAsked
+		if m.hasTerminal.Load() && !m.terminal() { // else somebody has sent it
+			e.kind, e.cause = stopAsked, "the terminal was closed"
+		}
 	case syscall.SIGCONT:
 		e.kind = woken
 	}

@@ -12,6 +12,7 @@ import (
 // begin starts the life of this program.
 func (m *machine) begin() {
 	m.state = stateChecking
+	m.watchdog.every = m.d.host.Supervisor.Watchdog() / 2
 	if m.inherited != nil {
 		m.d.log.Open() // it was ours before, so errors of the start belong there
 	}

@@ -18,6 +18,7 @@ const (
 	housekeepingAt
 	leaseAt
 	overdueAt
+	watchdogAt // no event: the event goroutine only has to wake
 	numDeadlines
 )
 
@@ -100,7 +101,9 @@ func (t *timers) expire(post func(event)) (next, now time.Time) {
 	for i, d := range &t.deadlines {
 		if !d.IsZero() && !now.Before(d) {
 			t.deadlines[i] = time.Time{}
-			post(deadlineEvents[i])
+			if deadline(i) != watchdogAt {
+				post(deadlineEvents[i])
+			}
 		}
 	}
 	return t.next(), now

@@ -121,6 +121,9 @@ func (r *Result) Timeline() string {
 // daemons took, each once, in the table's order.
 func (r *Result) Transitions() []core.Transition { return r.world.sim.Taken() }
 
+// Notified returns the states that the supervisor has received, in their order.
+func (r *Result) Notified() []string { return r.world.sim.Machine.Supervisor.Notified() }
+
 // Starts returns the times at which iterations started, since the scenario's
 // own start.
 func (r *Result) Starts() []time.Duration {

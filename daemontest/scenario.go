@@ -57,6 +57,10 @@ type Scenario struct {
 	// Supervised lets the daemon find a supervisor, such as systemd.
 	Supervised bool
 
+	// Watchdog is within which time the supervisor wants to be told WATCHDOG=1;
+	// zero means that it does not.
+	Watchdog time.Duration
+
 	// Slog makes what slog.Default and package log are told log lines of the
 	// scenario. No other test may change them meanwhile.
 	Slog bool
@@ -94,18 +98,19 @@ func (s *Scenario) limit() time.Duration {
 // config returns the scenario as a world has it.
 func (s *Scenario) config(declare NewFunc, seed uint64, met *met) world.Config {
 	c := world.Config{
-		Declare:    declare,
-		Extend:     func(g *world.Generation, hooks *host.Hooks) []core.Option { return s.extend(g, hooks, met) },
-		Args:       strings.Fields(s.Args),
-		Steps:      func(w *world.World) []world.Step { return s.Steps.on(&World{sim: w, met: met}) },
-		OwnExecute: s.Execute.ownExecute(),
-		Child:      func(w *world.World, task string, n int) world.ChildPlan { return s.child(w, met, task, n) },
-		Supervised: s.Supervised,
-		Env:        s.Env,
-		WallStart:  s.Start,
-		Limit:      s.limit(),
-		Watchdog:   *watchdogFlag,
-		Seed:       seed,
+		Declare:            declare,
+		Extend:             func(g *world.Generation, hooks *host.Hooks) []core.Option { return s.extend(g, hooks, met) },
+		Args:               strings.Fields(s.Args),
+		Steps:              func(w *world.World) []world.Step { return s.Steps.on(&World{sim: w, met: met}) },
+		OwnExecute:         s.Execute.ownExecute(),
+		Child:              func(w *world.World, task string, n int) world.ChildPlan { return s.child(w, met, task, n) },
+		Supervised:         s.Supervised,
+		SupervisorWatchdog: s.Watchdog,
+		Env:                s.Env,
+		WallStart:          s.Start,
+		Limit:              s.limit(),
+		Watchdog:           *watchdogFlag,
+		Seed:               seed,
 	}
 	c.Actors = 2 // with -d, the launcher and the daemon
 	for _, step := range s.Steps {

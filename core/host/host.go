@@ -2,6 +2,7 @@ package host
 
 import (
 	"io"
+	"time"
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/forker"
@@ -93,6 +94,10 @@ type Host struct {
 	// its peak; 0 for what the platform cannot tell. It is quick.
 	Resident func() (now, peak uint64)
 
+	// Terminal reports whether the process has a controlling terminal. Nil means
+	// that it has none.
+	Terminal func() bool
+
 	// Exit ends the process. A fake one may return; nothing follows it.
 	Exit func(code int)
 
@@ -116,6 +121,10 @@ type Vitals struct {
 type Supervisor interface {
 	// Detected reports whether there is one.
 	Detected() bool
+
+	// Watchdog returns within which time it wants to be told WATCHDOG=1 again and
+	// again; 0 where it does not.
+	Watchdog() time.Duration
 
 	// Notify sends it a state in the form of sd_notify(3), such as READY=1;
 	// RELOADING=1 gets its MONOTONIC_USEC added. It does nothing where nobody

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -70,5 +71,30 @@ func TestASupervisorThatDoesNotReadIsNotWaitedFor(t *testing.T) {
 	}
 	if err := host.Real().Supervisor.Notify("READY=1"); err != nil {
 		t.Errorf("when it reads again: %v", err)
+	}
+}
+
+// The watchdog is for the process that the supervisor means.
+func TestTheWatchdogOfTheEnvironment(t *testing.T) {
+	self, other := strconv.Itoa(os.Getpid()), strconv.Itoa(os.Getppid())
+	for _, c := range []struct {
+		socket, usec, pid string
+		want              time.Duration
+	}{
+		{"/run/notify", "30000000", self, 30 * time.Second},
+		{"/run/notify", "30000000", "", 30 * time.Second},
+		{"/run/notify", "30000000", other, 0},
+		{"/run/notify", "", self, 0},
+		{"/run/notify", "0", self, 0},
+		{"/run/notify", "-5", self, 0},
+		{"/run/notify", "soon", self, 0},
+		{"", "30000000", self, 0},
+	} {
+		t.Setenv("NOTIFY_SOCKET", c.socket)
+		t.Setenv("WATCHDOG_USEC", c.usec)
+		t.Setenv("WATCHDOG_PID", c.pid)
+		if got := host.Real().Supervisor.Watchdog(); got != c.want {
+			t.Errorf("%+v: got %s", c, got)
+		}
 	}
 }

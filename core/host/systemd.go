@@ -25,6 +25,16 @@ func newSystemd() systemd {
 
 func (s systemd) Detected() bool { return s.detected }
 
+// Watchdog reads WATCHDOG_USEC and WATCHDOG_PID: sd_watchdog_enabled(3). What cannot
+// be read counts as 0.
+func (s systemd) Watchdog() time.Duration {
+	limit, err := daemon.SdWatchdogEnabled(false)
+	if err != nil || os.Getenv("NOTIFY_SOCKET") == "" {
+		return 0
+	}
+	return limit
+}
+
 func (s systemd) Notify(state string) error {
 	if state == daemon.SdNotifyReloading {
 		state += "\n" + daemon.SdNotifyMonotonicUsec()

@@ -5,6 +5,7 @@ package main
 import (
 	"net"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -102,4 +103,36 @@ func TestARefusedRestartIsAReload(t *testing.T) {
 	s.signal(p.pid, syscall.SIGTERM)
 	require.Equal(t, "STOPPING=1", supervisor.next())
 	require.Zero(t, p.exit())
+}
+
+// While the loop makes progress the supervisor gets its signs of that, over restarts,
+// too; while an execute hangs it does not, though the daemon still handles signals.
+func TestTheWatchdogIsFedByProgress(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	supervisor := s.notified()
+	s.env = append(s.env, "WATCHDOG_USEC=400000")
+	p := s.start(s.args("--hang", "30")...)
+	signs := func(n int) {
+		for n > 0 {
+			if state := supervisor.next(); strings.HasPrefix(state, "WATCHDOG=1\nSTATUS=") {
+				n--
+			}
+		}
+	}
+	signs(3)
+	s.signal(p.pid, syscall.SIGHUP)
+	s.logged("Restart: 1 (SIGHUP)", 1)
+	signs(3)
+	s.logged("beat 30", 1)
+	for last := time.Now(); time.Since(last) < 2*time.Second; {
+		require.NoError(t, supervisor.socket.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
+		if _, err := supervisor.socket.Read(make([]byte, 4096)); err == nil {
+			last = time.Now()
+		}
+	}
+	s.signal(p.pid, syscall.SIGUSR1)
+	s.logged("State:             executing", 1)
+	s.signal(p.pid, syscall.SIGKILL)
+	require.Equal(t, 128+9, p.exit())
 }

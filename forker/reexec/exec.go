@@ -30,7 +30,7 @@ func (o *OS) Exec(p Program) error {
 
 func execute(p Program) error {
 	info := startInfo{
-		Kind: Restarted.String(), Dir: path(p.Dir), PID: os.Getpid(), Ignored: signals.System().Ignored(),
+		Kind: Restarted.String(), Dir: path(p.Dir), PID: os.Getpid(), Ignored: signals.System().Ignored(), Kept: signals.System().Kept(),
 	}
 	state, err := info.putState(p.State)
 	if err != nil {

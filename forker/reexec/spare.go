@@ -26,6 +26,10 @@ func (s *spare) keep() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.kept = true
+	if r, w, err := os.Pipe(); err == nil { // the Go runtime's poller takes its descriptors now, or crashes later
+		r.Close()
+		w.Close()
+	}
 	s.fill()
 }
 

@@ -64,6 +64,10 @@ type startInfo struct {
 	// Ignored are the signals that the former program ignored while it was
 	// replaced.
 	Ignored []syscall.Signal `json:"ignored,omitempty"`
+
+	// Kept are those that stay ignored, because they were when the process was
+	// started.
+	Kept []syscall.Signal `json:"kept,omitempty"`
 }
 
 // inheritance is what a process finds of its origin when it starts.
@@ -101,8 +105,11 @@ func inherit() inheritance {
 		in.origin.State = state
 	}
 	if in.origin.Kind == Restarted {
+		signals.System().SubscribeEarly(s.Ignored, s.Kept)
 		s.takeCrash()
-		signals.System().SubscribeEarly(s.Ignored)
+	}
+	if in.origin.Kind == Detached {
+		signals.System().ListenToAll()
 	}
 	if in.detached {
 		// The launcher may die before the report. Then a write to standard

@@ -35,6 +35,29 @@ func shield(sig os.Signal) {
 	}
 }
 
+// lookWhatIsIgnored notes, the first time, which of SIGHUP and SIGINT are ignored
+// since the process was started. The Go runtime tells of no others.
+func (o *OS) lookWhatIsIgnored() {
+	if o.kept != nil {
+		return
+	}
+	o.kept = map[os.Signal]bool{}
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT} {
+		if signal.Ignored(sig) {
+			o.kept[sig] = true
+		}
+	}
+}
+
+// ListenToAll makes Listen take SIGHUP and SIGINT also where they were ignored when
+// the process was started: a daemon that is detached has its signals reset, as
+// daemon(7) asks. It is called before Listen.
+func (o *OS) ListenToAll() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.kept = map[os.Signal]bool{}
+}
+
 // mute notes that sig has been ignored once.
 func (o *OS) mute(sig os.Signal) {
 	if (sig == syscall.SIGHUP || sig == syscall.SIGINT) && !slices.Contains(o.muted, sig) {

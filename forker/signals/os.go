@@ -36,6 +36,10 @@ type OS struct {
 	// be imitated.
 	muted []os.Signal
 
+	// kept are those of SIGHUP and SIGINT that were ignored when the process was
+	// started, as nohup(1) does, and stay so; nil until it has been looked.
+	kept map[os.Signal]bool
+
 	// term sets SIGTERM's action between Quiesce and the next Listen.
 	term termAction
 }
@@ -54,6 +58,9 @@ func System() *OS { return &system }
 // that were ignored for the time of the restart get their default effect back
 // where sigs does not hold them.
 //
+// SIGHUP and SIGINT that were ignored when the process was started stay ignored, in
+// all of its programs: a shell has asked for it.
+//
 // Listen is called once, or again after Quiesce; a Listen without a Quiesce
 // ends the former one first. deliver must not wait for a goroutine that calls
 // Quiesce.
@@ -62,7 +69,11 @@ func (o *OS) Listen(sigs []os.Signal, deliver func(os.Signal)) {
 	defer o.mu.Unlock()
 	o.close()
 	o.term.restore()
+	o.lookWhatIsIgnored()
 	for _, sig := range sigs {
+		if o.kept[sig] {
+			continue
+		}
 		if o.open[sig] == nil && o.early[sig] == nil {
 			shield(sig)
 		}
@@ -98,7 +109,7 @@ func (o *OS) Quiesce(ignore ...os.Signal) {
 		o.term.setDefault()
 	}
 	// Signals whose default effect is nothing need not be ignored.
-	ignore = slices.DeleteFunc(slices.Clone(ignore), harmless)
+	ignore = slices.DeleteFunc(slices.Clone(ignore), func(sig os.Signal) bool { return harmless(sig) || o.kept[sig] })
 	if len(ignore) > 0 {
 		// While one channel after the other is closed, this one keeps the
 		// signals' default effects away.

@@ -34,7 +34,7 @@ func obey(args []string) {
 		for _, sig := range numbers(args[1:]) {
 			ignored = append(ignored, sig.(syscall.Signal))
 		}
-		signals.System().SubscribeEarly(ignored)
+		signals.System().SubscribeEarly(ignored, nil)
 		fmt.Println(args[0])
 	}
 	var mu sync.Mutex

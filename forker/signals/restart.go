@@ -23,15 +23,35 @@ func (o *OS) Ignored() []syscall.Signal {
 	return list
 }
 
-// SubscribeEarly keeps whatever arrives from now on for the first Listen:
-// ignored, the signals that this process's former program ignored (its
-// Ignored), and those that every daemon listens to. A restarted program calls
-// it once, as early as it can.
-func (o *OS) SubscribeEarly(ignored []syscall.Signal) {
+// Kept returns those of SIGHUP and SIGINT that stay ignored, because they were when
+// the process was started.
+func (o *OS) Kept() []syscall.Signal {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} { // they are not ignored, and end the process until then
-		o.setEarly(sig, subscribe(sig))
+	var list []syscall.Signal
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT} {
+		if o.kept[sig] {
+			list = append(list, sig)
+		}
+	}
+	return list
+}
+
+// SubscribeEarly keeps whatever arrives from now on for the first Listen:
+// ignored, the signals that this process's former program ignored (its
+// Ignored), and those that every daemon listens to, without kept (its Kept). A restarted program calls
+// it once, as early as it can.
+func (o *OS) SubscribeEarly(ignored, kept []syscall.Signal) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.kept = map[os.Signal]bool{}
+	for _, sig := range kept {
+		o.kept[sig] = true
+	}
+	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} { // they end the process until then
+		if !o.kept[sig] {
+			o.setEarly(sig, subscribe(sig))
+		}
 	}
 	for _, sig := range ignored {
 		if o.early[sig] == nil {
@@ -40,7 +60,7 @@ func (o *OS) SubscribeEarly(ignored []syscall.Signal) {
 		o.mute(sig)
 	}
 	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2} {
-		if o.early[sig] != nil {
+		if o.early[sig] != nil || o.kept[sig] {
 			continue
 		}
 		shield(sig)

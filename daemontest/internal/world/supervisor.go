@@ -2,6 +2,7 @@ package world
 
 import (
 	"sync"
+	"time"
 
 	"github.com/evertick/evertick/core/host"
 	"github.com/evertick/evertick/daemontest/internal/timeline"
@@ -11,6 +12,7 @@ import (
 // concurrent use.
 type Supervisor struct {
 	detected bool
+	watchdog time.Duration
 
 	mu     sync.Mutex // held for instants only
 	states []string
@@ -32,6 +34,8 @@ type supervisor struct {
 var _ host.Supervisor = supervisor{}
 
 func (s supervisor) Detected() bool { return s.to.detected }
+
+func (s supervisor) Watchdog() time.Duration { return s.to.watchdog }
 
 func (s supervisor) Notify(state string) error {
 	if s.to.detected && s.g.alive() {

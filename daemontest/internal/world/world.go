@@ -56,6 +56,9 @@ type Config struct {
 	// Supervised lets daemons find a supervisor.
 	Supervised bool
 
+	// SupervisorWatchdog is within which time it wants a sign of progress.
+	SupervisorWatchdog time.Duration
+
 	// WallStart is the wall-clock time at which the scenario starts.
 	WallStart time.Time
 
@@ -105,6 +108,7 @@ type World struct {
 func newWorld(c Config, base string) *World {
 	t := newTime(c.Seed, c.Actors)
 	m := newMachine("testhost", base, t, c.WallStart, c.Supervised)
+	m.Supervisor.watchdog = c.SupervisorWatchdog
 	w := &World{
 		config:   c,
 		time:     t,
