@@ -123,6 +123,9 @@ func (q *Queue) remove(l *letter) {
 	}
 	if l.filed {
 		q.spooled.remove = append(q.spooled.remove, l.name)
+		if q.spooled.removeBy.IsZero() {
+			q.spooled.removeBy = q.config.Clock.Now().Add(storePatience)
+		}
 	}
 }
 

@@ -244,7 +244,9 @@ func (q *Queue) startDue() (next time.Time) {
 	} else if !at.IsZero() {
 		earliest(at)
 	}
-	if q.sending == nil {
+	if q.sending == nil && q.spooled.holdsBack(now) {
+		earliest(q.spooled.removeBy)
+	} else if q.sending == nil {
 		if l, at := q.firstDue(now); l != nil {
 			q.sending = l
 			go q.deliver(l, l.Message)

@@ -19,7 +19,8 @@ type spooled struct {
 	retryAt time.Time
 	remove  []string // files that are to be deleted
 
-	removing []string // those that the job deletes
+	removing []string  // those that the job deletes
+	removeBy time.Time // until then no further mail is sent; zero: nothing is to be deleted
 }
 
 // usable reports whether mails get to the spool soon.
@@ -99,6 +100,14 @@ func (q *Queue) spoolJob(now time.Time) (job *spoolJob, at time.Time) {
 	return job, time.Time{}
 }
 
+// holdsBack reports whether a further mail must wait until the file of the one
+// before is deleted, so that a process that is killed has at most one delivered
+// that is still on disk; not for long, as a disk that hangs must not keep mail from
+// being sent. q.mu is held.
+func (s *spooled) holdsBack(now time.Time) bool {
+	return s.usable() && now.Before(s.removeBy)
+}
+
 // settled reports whether everything is on disk; q.mu is held.
 func (q *Queue) settled() bool {
 	s := &q.spooled
@@ -133,6 +142,9 @@ func (q *Queue) access(job *spoolJob) {
 func (q *Queue) finish(job *spoolJob, now, wall time.Time) (lines []string) {
 	s := &q.spooled
 	s.busy, s.removing = false, nil
+	if len(s.remove) == 0 {
+		s.removeBy = time.Time{}
+	}
 	if job.err != nil {
 		lines = q.spoolFails(job, now)
 		return lines

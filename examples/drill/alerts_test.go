@@ -5,12 +5,15 @@ package main
 import (
 	"fmt"
 	"net"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/evertick/evertick/mail"
 	"github.com/evertick/evertick/mail/mailtest"
 )
 
@@ -23,8 +26,8 @@ func TestAnOverrunIsMailed(t *testing.T) {
 	require.Zero(t, s.run("-s", "stop", "-p", s.path("pid")).code)
 	mails := server.Received()
 	require.Equal(t, []string{"ops@example.com"}, mails[0].To)
-	require.Equal(t, "drill Alert", mails[0].Subject)
-	require.Regexp(t, fmt.Sprintf(`\] %d Run Loop Taking Too Long\. Duration: \d\S*s Interval: 200ms`, pid), mails[0].Body)
+	require.Equal(t, "drill Alert: Run Loop Overdue: Execute #1 is still running after 200ms. Interval: 200ms", mails[0].Subject)
+	require.Regexp(t, fmt.Sprintf(`\] %d Application Startup`, pid), mails[0].Body)
 	require.Contains(t, mails[0].Body, fmt.Sprintf("PID: %d", pid))
 	s.requireEnd(0)
 }
@@ -42,6 +45,32 @@ func TestAFatalErrorIsMailedBeforeTheEnd(t *testing.T) {
 	require.Equal(t, "drill Shutdown", mails[0].Subject)
 	require.Contains(t, mails[0].Body, "panic: beat 2 was told to panic")
 	require.Contains(t, mails[0].Body, "(*drill).execute")
+}
+
+// What was not delivered when the daemon is killed is delivered by the next start.
+func TestAlertsOutliveSIGKILL(t *testing.T) {
+	t.Parallel()
+	server := mailtest.Serve(t, mailtest.Config{})
+	server.Behave(mailtest.Behaviour{Code: 451})
+	s := newSite(t)
+	args := s.args("--every", "200ms", "--work", "250ms", "--alerts", server.URL(), "--to", "ops@example.com")
+	pid := s.detach(args...)
+	s.logged("was not delivered", 1)
+	s.signal(pid, syscall.SIGKILL)
+	server.Behave(mailtest.Behaviour{})
+	again := s.detach(args...)
+	s.eventually("the mail of the first process", func() bool {
+		return slices.ContainsFunc(server.Received(), func(m mail.Message) bool { return strings.Contains(m.Body, fmt.Sprintf("PID: %d\n", pid)) })
+	})
+	require.Zero(t, s.run("-s", "stop", "-p", s.path("pid")).code)
+	ids := map[string]bool{}
+	for _, raw := range server.Raw() {
+		_, rest, _ := strings.Cut(raw, "Message-ID: ")
+		id, _, _ := strings.Cut(rest, "\r\n")
+		require.False(t, ids[id], "%s arrived twice", id)
+		ids[id] = true
+	}
+	require.NotEqual(t, pid, again)
 }
 
 // A mail server that is down, and one that accepts a connection and then says
