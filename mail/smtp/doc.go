@@ -8,7 +8,8 @@
 //	smtp://localhost                            the machine's own mail server, port 25
 //	smtp://user:password@mail.example.com:587   with a login; the server must then prove who it is
 //	smtps://user:password@mail.example.com      TLS from the first byte, port 465
-//	smtp://mail.example.com?tls=required        no delivery without a trusted certificate
+//	smtp://mail.example.com                     no delivery without STARTTLS and a trusted certificate
+//	smtp://mail.example.com?tls=opportunistic   encrypted if the server can
 //
 // A [Relay] keeps every promise of mail.Sender. Each mail has a connection of
 // its own. The mail is delivered when the server says so, whatever becomes of

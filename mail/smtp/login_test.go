@@ -78,7 +78,7 @@ func TestPasswordNeverLeavesUnprotected(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := mailtest.Serve(t, mailtest.Config{Encryption: c.encryption, User: "poller", Password: secret})
-			relay := smtp.Server("smtp://poller:" + secret + "@mail.example.com")
+			relay := smtp.Server("smtp://poller:" + secret + "@mail.example.com?tls=opportunistic")
 			relay.Dial = away(server)
 			err := relay.Send(bounded(t), alert)
 			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), secret) {
@@ -112,6 +112,25 @@ func TestRequiredEncryptionIsNotOffered(t *testing.T) {
 	err := smtp.Server(server.URL()+"?tls=required").Send(bounded(t), alert)
 	if err == nil || !strings.Contains(err.Error(), "STARTTLS") || len(server.Received()) > 0 {
 		t.Errorf("Send = %v", err)
+	}
+}
+
+// To another machine encryption is required, unless the URL says otherwise.
+func TestEncryptionIsRequiredToAnotherMachine(t *testing.T) {
+	plain := mailtest.Serve(t, mailtest.Config{})
+	for url, want := range map[string]string{
+		"smtp://mail.example.com":                   "the server does not offer STARTTLS; use smtps:// or tls=opportunistic",
+		"smtp://mail.example.com?tls=required":      "the server does not offer STARTTLS",
+		"smtp://mail.example.com?tls=opportunistic": "",
+		"smtp://mail.example.com?tls=none":          "",
+		"smtp://127.0.0.1":                          "",
+		"smtp://localhost":                          "",
+	} {
+		relay := smtp.Server(url)
+		relay.Dial = away(plain)
+		if err := relay.Send(bounded(t), alert); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: Send = %v, want %q", url, err, want)
+		}
 	}
 }
 

@@ -46,11 +46,13 @@ var _ mail.Sender = (*Relay)(nil)
 //	smtp://[user:password@]host[:port][?option=value&…]
 //	smtps://[user:password@]host[:port][?option=value&…]
 //
-// smtp has port 25 and uses STARTTLS where the server offers it; smtps has
-// port 465 and speaks TLS from the first byte. The options:
+// smtp has port 25 and uses STARTTLS; smtps has port 465 and speaks TLS from the
+// first byte. The options:
 //
-//	tls=opportunistic   smtp only: encrypt if the server can; the default
-//	tls=required        no delivery unless encrypted and the certificate is trusted
+//	tls=required        no delivery unless encrypted and the certificate is
+//	                    trusted; the default, except to this machine itself
+//	tls=opportunistic   smtp only: encrypt if the server can; the default to
+//	                    localhost and loopback addresses
 //	tls=none            smtp only: plain text
 //	from=name@host      the sender where a message names none; evertick@ and
 //	                    the machine's name otherwise

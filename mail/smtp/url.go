@@ -58,7 +58,7 @@ func parse(raw string) (target, error) {
 	case u.Hostname() == "":
 		return target{}, errors.New("mail: SMTP URL without a host; write smtp://host or smtp://host:port")
 	}
-	t := target{scheme: u.Scheme, host: u.Hostname(), port: u.Port(), tls: opportunistic}
+	t := target{scheme: u.Scheme, host: u.Hostname(), port: u.Port()}
 	if t.port == "" {
 		t.port = map[string]string{"smtp": "25", "smtps": "465"}[t.scheme]
 	}
@@ -74,6 +74,13 @@ func parse(raw string) (target, error) {
 	}
 	if err := t.options(u.RawQuery); err != nil {
 		return target{}, err
+	}
+	switch {
+	case t.tls != "":
+	case t.loopback():
+		t.tls = opportunistic
+	default:
+		t.tls = required
 	}
 	return t, t.checkConsistent()
 }
