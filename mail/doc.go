@@ -18,7 +18,8 @@
 // transports that it knows are, as in database/sql, those that the program
 // imports, so that a daemon links no protocol that it does not use:
 //
-//	import _ "github.com/evertick/evertick/mail/smtp" // smtp: and smtps:
+//	import _ "github.com/evertick/evertick/mail/smtp"     // smtp: and smtps:
+//	import _ "github.com/evertick/evertick/mail/sendmail" // sendmail:
 //
 // The URLs stdout: and stderr: need no import: [Writer] prints mails for people
 // to read, while a daemon is being developed.

@@ -11,8 +11,9 @@ import (
 
 // imports are the packages that register a scheme when a program imports them.
 var imports = map[string]string{
-	"smtp":  "github.com/evertick/evertick/mail/smtp",
-	"smtps": "github.com/evertick/evertick/mail/smtp",
+	"sendmail": "github.com/evertick/evertick/mail/sendmail",
+	"smtp":     "github.com/evertick/evertick/mail/smtp",
+	"smtps":    "github.com/evertick/evertick/mail/smtp",
 }
 
 // schemes are those that packages have registered.
