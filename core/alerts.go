@@ -104,8 +104,11 @@ func (d *Daemon) lockText() string {
 	}
 }
 
-func (d *Daemon) newAlertQueue() *mail.Queue {
-	return mail.NewQueue(mail.QueueConfig{
+func (d *Daemon) newAlertQueue() alertQueue {
+	if d.set.alerts == nil {
+		return noAlerts{}
+	}
+	return d.set.newQueue(mail.QueueConfig{
 		Sender: d.set.alerts, Clock: d.host.Clock, Logf: d.Logf,
 		Name: d.name, Host: d.host.Name, PID: d.PID(), To: d.set.recipients, Describe: d.describe, Lasts: d.condition,
 		Dir: d.spoolDir(), Disk: d.host.Spool,

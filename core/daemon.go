@@ -12,7 +12,6 @@ import (
 	"github.com/evertick/evertick/forker"
 	"github.com/evertick/evertick/forker/reexec"
 	"github.com/evertick/evertick/logfile"
-	"github.com/evertick/evertick/mail"
 )
 
 // Daemon is a program that keeps running. New declares it, Main runs it. Its
@@ -32,7 +31,7 @@ type Daemon struct {
 type shared struct {
 	queue         *eventQueue
 	log           *logfile.Log
-	alerts        *mail.Queue
+	alerts        alertQueue
 	waitingLogged atomic.Bool // how many alerts wait at the end
 	recent        recentLog
 	counters      counters

@@ -77,7 +77,8 @@ type declaration struct {
 
 	alerts     mail.Sender
 	recipients []string
-	spool      string // empty: the default
+	spool      string                            // empty: the default
+	newQueue   func(mail.QueueConfig) alertQueue // nil without alerts
 
 	restartEvery       time.Duration
 	restartAboveMemory uint64

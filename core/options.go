@@ -421,6 +421,7 @@ func WithJSONLog() Option {
 func WithAlerts(sender mail.Sender, recipients ...string) Option {
 	return func(s *declaration) error {
 		s.alerts, s.recipients = sender, recipients
+		s.newQueue = func(c mail.QueueConfig) alertQueue { return mail.NewQueue(c) }
 		return nil
 	}
 }
