@@ -304,7 +304,11 @@ func TestABinaryThatWouldNotStartIsRefused(t *testing.T) {
 			s.signal(pid, syscall.SIGHUP)
 			s.logged("Restart Refused", 1)
 			log := strings.ReplaceAll(s.read("log"), `\t`, "\t")
-			require.Contains(t, log, "Restart Refused: the binary "+s.bin+" would not start. The running one goes on.\n")
+			refused := "the binary " + s.bin + " would not start"
+			if name == "says no" {
+				refused = "the checks of the new program failed"
+			}
+			require.Contains(t, log, "Restart Refused: "+refused+". The running one goes on.\n")
 			for _, text := range c.want {
 				require.Contains(t, log, text)
 			}
