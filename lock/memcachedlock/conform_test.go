@@ -62,7 +62,12 @@ func TestConformsInMemory(t *testing.T) {
 				Outage:  func(_ *testing.T, on bool) { w.SetDown(on) },
 				Stall:   func(*testing.T) func() { return w.Stall() },
 				Advance: time.Sleep,
-				In:      synctest.Test,
+				In: func(t *testing.T, test func(t *testing.T)) {
+					synctest.Test(t, func(t *testing.T) {
+						test(t)
+						time.Sleep(4 * time.Second) // what gives a lock back that was perhaps taken ends by then
+					})
+				},
 			})
 		})
 	}
