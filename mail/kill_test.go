@@ -49,6 +49,8 @@ func (p *mortal) Locked(lock *os.File) {
 	p.locks = append(p.locks, lock)
 }
 
+func (p *mortal) Unlock(lock *os.File) { _ = lock.Close() }
+
 func (p *mortal) Permit(string, int) error {
 	if !p.alive() {
 		return errKilled

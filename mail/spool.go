@@ -42,6 +42,9 @@ type Disk interface {
 	// Locked is told the file that is locked by flock(2) from now on.
 	Locked(lock *os.File)
 
+	// Unlock closes that file.
+	Unlock(lock *os.File)
+
 	// BeforeLog is called before something about the spool is logged. It may
 	// block, so that the line has its place among others.
 	BeforeLog()
@@ -53,6 +56,7 @@ type machineDisk struct{}
 func (machineDisk) Folder(dir string) string { return dir }
 func (machineDisk) Permit(string, int) error { return nil }
 func (machineDisk) Locked(*os.File)          {}
+func (machineDisk) Unlock(lock *os.File)     { _ = lock.Close() }
 func (machineDisk) BeforeLog()               {}
 
 // spool is a folder with one file for each mail. A file appears at once and
@@ -101,7 +105,7 @@ func (s *spool) close() {
 	if s.root == nil {
 		return
 	}
-	_ = s.lock.Close()
+	s.disk.Unlock(s.lock)
 	_ = s.root.Close()
 	s.root = nil
 }

@@ -172,6 +172,7 @@ type fullDisk struct {
 
 func (d *fullDisk) Folder(dir string) string { return dir }
 func (d *fullDisk) Locked(*os.File)          { d.locks.Add(1) }
+func (d *fullDisk) Unlock(lock *os.File)     { _ = lock.Close() }
 func (d *fullDisk) BeforeLog()               {}
 func (d *fullDisk) Permit(_ string, n int) error {
 	if n > 0 && !d.room.Load() {

@@ -35,6 +35,19 @@ func (l *lockedFiles) add(f lockedFile) {
 	l.open = append(l.open, f)
 }
 
+// unlock unlocks and closes one of them, unless its process has died meanwhile.
+func (l *lockedFiles) unlock(file *os.File) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	is := func(f lockedFile) bool { return f.file() == file }
+	if !slices.ContainsFunc(l.open, is) {
+		return
+	}
+	l.open = slices.DeleteFunc(l.open, is)
+	_ = unix.Flock(int(file.Fd()), unix.LOCK_UN)
+	_ = file.Close()
+}
+
 // pass duplicates the descriptor in a handoff, as an exec would keep it, and
 // returns the handoff of the duplicate.
 func (l *lockedFiles) pass(handoff string, file *os.File) (string, error) {

@@ -35,9 +35,11 @@ func (s spoolDisk) BeforeLog() { _ = s.g.wait(context.Background(), laneDisk, 0)
 func (s spoolDisk) Locked(lock *os.File) {
 	s.g.locked.add(spoolLock{lock})
 	if !s.g.alive() { // it was killed in between
-		_ = lock.Close()
+		s.Unlock(lock)
 	}
 }
+
+func (s spoolDisk) Unlock(lock *os.File) { s.g.locked.unlock(lock) }
 
 // spoolLock is the file that locks a spool.
 type spoolLock struct{ lock *os.File }
