@@ -135,14 +135,19 @@ func (d *Daemon) spoolDir() string {
 // flushAlerts waits for the last mails, for a while, and logs what remains. After
 // an end that somebody has asked for nothing is to follow, so what the next digests
 // would tell is told now; a daemon that fails may be started again at once, again
-// and again.
-func (d *Daemon) flushAlerts(ctx context.Context, failed bool) {
+// and again. It reports false, and logs nothing, where ctx cut it short.
+func (d *Daemon) flushAlerts(ctx context.Context, failed bool) (whole bool) {
 	if !failed || d.spoolDir() == "" {
 		d.alerts.Digest()
 	}
-	ctx, cancel := clockwork.WithTimeout(ctx, d.host.Clock, flushTimeout)
+	bounded, cancel := clockwork.WithTimeout(ctx, d.host.Clock, flushTimeout)
 	defer cancel()
-	d.logWaiting(d.alerts.Flush(ctx))
+	waiting, stored := d.alerts.Flush(bounded)
+	if ctx.Err() != nil {
+		return false
+	}
+	d.logWaiting(waiting, stored)
+	return true
 }
 
 // settleAlerts is for an end that waits for no mail server.
@@ -153,7 +158,7 @@ func (d *Daemon) settleAlerts() {
 }
 
 // logWaiting logs how many alerts are not known to be delivered, if any; once,
-// as a flush may be cut short by an end that does not wait for it.
+// as an end may come while a flush returns.
 func (d *Daemon) logWaiting(waiting, stored int) {
 	if waiting == 0 || d.waitingLogged.Swap(true) {
 		return

@@ -206,10 +206,10 @@ func (m *machine) startTeardown(run func(ctx context.Context)) state {
 	return stateTearingDown
 }
 
-// flush waits for the last mails, where teardown ends the process.
+// flush waits for the last mails, where teardown ends the process. An end that is
+// forced cuts it short, and sees to them itself: see exit.
 func (m *machine) flush(ctx context.Context) {
-	if m.ending.final.Load() {
-		m.d.flushAlerts(ctx, m.ending.failed.Load())
+	if m.ending.final.Load() && m.d.flushAlerts(ctx, m.ending.failed.Load()) {
 		m.ending.flushed.Store(true)
 	}
 }
@@ -217,7 +217,7 @@ func (m *machine) flush(ctx context.Context) {
 // onTornDown: where a stop has made an end of a restart just now, the last
 // mails are still to be waited for.
 func (m *machine) onTornDown(event) state {
-	if m.ending.final.Load() && !m.ending.flushed.Load() {
+	if m.ending.final.Load() && !m.ending.flushed.Load() && !m.ending.forced {
 		return m.startTeardown(m.flush)
 	}
 	return m.conclude()
