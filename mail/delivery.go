@@ -21,9 +21,9 @@ func (q *Queue) deliver(l *letter, m Message) {
 	q.mu.Lock()
 	q.sending = nil
 	lines := q.conclude(l, err, now)
-	q.announce()
+	q.logging++
 	q.mu.Unlock()
-	q.log(lines)
+	q.tell(lines)
 	q.run()
 }
 

@@ -131,6 +131,7 @@ type Queue struct {
 	spooled spooled
 	groups  groups
 	sending *letter
+	logging int // goroutines that log what has come of an access or a delivery
 	away    outage
 }
 
@@ -176,6 +177,16 @@ func (q *Queue) take(m Message, now, wall time.Time) *letter {
 	}
 	q.add(l)
 	return l
+}
+
+// tell logs lines that were counted as logging, and then lets those go on who
+// wait, so that what they log comes after them.
+func (q *Queue) tell(lines []string) {
+	q.log(lines)
+	q.mu.Lock()
+	q.logging--
+	q.announce()
+	q.mu.Unlock()
 }
 
 func (q *Queue) log(lines []string) {
@@ -324,7 +335,7 @@ func (q *Queue) Settle(ctx context.Context) (waiting, stored int) {
 	q.groups.hurry = true
 	q.mu.Unlock()
 	q.poke()
-	q.await(ctx, func() bool { return !q.spooled.usable() || q.settled() })
+	q.await(ctx, func() bool { return q.logging == 0 && (!q.spooled.usable() || q.settled()) })
 	return q.Waiting()
 }
 
@@ -354,7 +365,7 @@ func (q *Queue) flushed() bool {
 			return false
 		}
 	}
-	return !q.spooled.usable() || q.settled()
+	return q.logging == 0 && (!q.spooled.usable() || q.settled())
 }
 
 // Waiting returns how many alerts are not known to be delivered, and how many of

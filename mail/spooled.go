@@ -111,7 +111,7 @@ func (s *spooled) holdsBack(now time.Time) bool {
 // settled reports whether everything is on disk; q.mu is held.
 func (q *Queue) settled() bool {
 	s := &q.spooled
-	return s.loaded && !s.busy && len(s.remove) == 0 && !q.groups.dirty &&
+	return q.logging == 0 && s.loaded && !s.busy && len(s.remove) == 0 && !q.groups.dirty &&
 		!slices.ContainsFunc(q.letters, func(l *letter) bool { return l.dirty || !l.stored })
 }
 
@@ -124,17 +124,17 @@ func (q *Queue) access(job *spoolJob) {
 	now, wall := q.config.Clock.Now(), q.config.Clock.Wall()
 	q.mu.Lock()
 	lines := append(job.lines, q.finish(job, now, wall)...)
-	q.announce()
 	over := q.ctx.Err() != nil
 	if over {
 		q.spool.close()
+		lines = nil
 	}
+	q.logging++
 	q.mu.Unlock()
-	if over {
-		return
+	q.tell(lines)
+	if !over {
+		q.run()
 	}
-	q.log(lines)
-	q.run()
 }
 
 // finish takes over what has come of a job, and returns what is to be logged;
