@@ -74,39 +74,54 @@ func TestWhatBecomesOfAChild(t *testing.T) {
 		want    daemontest.Want
 	}{
 		"a stop tells it, and teardown waits": {
-			"", []core.Option{core.Teardown(does("teardown"))}, busy, daemontest.Steps{stopAt(3.5)},
+			"",
+			[]core.Option{core.Teardown(does("teardown"))},
+			busy,
+			daemontest.Steps{stopAt(3.5)},
 			daemontest.Want{childEnds(1, 3.5, told, "doing teardown"), daemontest.EndsAt(3500 * time.Millisecond), daemontest.Exit(0)},
 		},
 		"a stop kills what does not end, after half of the time-out": {
-			"", []core.Option{core.Teardown(does("teardown"))}, hung, daemontest.Steps{stopAt(3.5)},
+			"",
+			[]core.Option{core.Teardown(does("teardown"))},
+			hung,
+			daemontest.Steps{stopAt(3.5)},
 			daemontest.Want{childEnds(1, 8.5, killed, "doing teardown"), daemontest.Exit(0)},
 		},
 		"a second SIGTERM kills it before the lock is free": {
-			"", nil, hung, daemontest.Steps{stopAt(3.5), stopAt(4.5)},
+			"", nil, hung,
+			daemontest.Steps{stopAt(3.5), stopAt(4.5)},
 			daemontest.Want{childEnds(1, 4.5, killed, "Shutdown Complete"), daemontest.EndsAt(4500 * time.Millisecond), daemontest.Exit(1)},
 		},
 		"a restart ends it before the next program": {
-			"-d", nil, busy, daemontest.Steps{at(3.5, hup), stopAt(6.5)},
+			"-d", nil, busy,
+			daemontest.Steps{at(3.5, hup), stopAt(6.5)},
 			daemontest.Want{childEnds(1, 3.52, told, "exec: "), daemontest.Restarts(1), daemontest.Exit(0)},
 		},
 		"a restart that is refused leaves it alone": {
-			"-d", nil, busy, daemontest.Steps{at(2, daemontest.BreakBinary(fmt.Errorf("no"))), at(3.5, hup), stopAt(6.5)},
+			"-d", nil, busy,
+			daemontest.Steps{at(2, daemontest.BreakBinary(fmt.Errorf("no"))), at(3.5, hup), stopAt(6.5)},
 			daemontest.Want{childEnds(1, 6.5, told, ""), daemontest.Restarts(0), daemontest.Exit(0)},
 		},
 		"an exec that fails has ended it, and the next one can be forked": {
-			"-d", []core.Option{forks(1, 6)}, busy, daemontest.Steps{at(2, daemontest.LoseBinary()), at(3.5, hup), stopAt(8.5)},
+			"-d",
+			[]core.Option{forks(1, 6)},
+			busy,
+			daemontest.Steps{at(2, daemontest.LoseBinary()), at(3.5, hup), stopAt(8.5)},
 			daemontest.Want{
 				childEnds(1, 3.52, told, "Restart Refused"), childEnds(2, 8.5, told, ""), daemontest.Forks("obeys", 2),
 				daemontest.Restarts(0), daemontest.Exit(0),
 			},
 		},
 		"SIGKILL of the daemon kills it": {
-			"", nil, hung, daemontest.Steps{at(3.5, kill)},
+			"", nil, hung,
+			daemontest.Steps{at(3.5, kill)},
 			daemontest.Want{childEnds(1, 3.5, killed, ""), daemontest.Killed()},
 		},
 		"SIGSTOP of the daemon does not stop it, and it is reaped after SIGCONT": {
-			"", []core.Option{core.On(core.HookReap, func(_ context.Context, d *core.Daemon, _ core.HookInfo) { d.Logf("doing reap") })},
-			daemontest.Child().Takes(4 * time.Second).Logs("almost").Returns(""), daemontest.Steps{at(3.5, halt), at(5.5, cont), stopAt(6.5)},
+			"",
+			[]core.Option{core.On(core.HookReap, func(_ context.Context, d *core.Daemon, _ core.HookInfo) { d.Logf("doing reap") })},
+			daemontest.Child().Takes(4 * time.Second).Logs("almost").Returns(""),
+			daemontest.Steps{at(3.5, halt), at(5.5, cont), stopAt(6.5)},
 			daemontest.Want{
 				childEnds(1, 4, "exit status 0", "almost"), daemontest.Exit(0), done("reap"),
 				daemontest.Check("the reap at 5.5s", func(r *daemontest.Result) error {
@@ -118,12 +133,15 @@ func TestWhatBecomesOfAChild(t *testing.T) {
 			},
 		},
 		"a suspended machine does not take of its time": {
-			"", []core.Option{core.Setup(func(_ context.Context, d *core.Daemon) error { d.Children().Timeout = 5 * time.Second; return nil })},
-			busy, daemontest.Steps{at(2.5, daemontest.Suspend(time.Hour)), stopAt(6.5)},
+			"",
+			[]core.Option{core.Setup(func(_ context.Context, d *core.Daemon) error { d.Children().Timeout = 5 * time.Second; return nil })},
+			busy,
+			daemontest.Steps{at(2.5, daemontest.Suspend(time.Hour)), stopAt(6.5)},
 			daemontest.Want{childEnds(1, 5, told, ""), daemontest.Logs("no result within its time-out of 5s"), daemontest.Exit(0)},
 		},
 		"an iteration that ignores its time-out takes it along": {
-			"-d", []core.Option{core.IterationTimeout(3 * time.Second), core.Execute(func(ctx context.Context, d *core.Daemon) error {
+			"-d",
+			[]core.Option{core.IterationTimeout(3 * time.Second), core.Execute(func(ctx context.Context, d *core.Daemon) error {
 				if d.Iteration() > 1 {
 					return nil
 				}
@@ -131,12 +149,16 @@ func TestWhatBecomesOfAChild(t *testing.T) {
 					return err
 				}
 				return daemontest.Hangs(ctx, d)
-			})}, busy, daemontest.Steps{stopAt(20.5)},
+			})},
+			busy,
+			daemontest.Steps{stopAt(20.5)},
 			daemontest.Want{daemontest.ChildEnds("obeys", 1, told), daemontest.Restarts(1), daemontest.Exit(0)},
 		},
 		"its own time-out is followed by SIGKILL": {
-			"", []core.Option{core.Setup(func(_ context.Context, d *core.Daemon) error { d.Children().Timeout = 2 * time.Second; return nil })},
-			hung, daemontest.Steps{stopAt(9.5)},
+			"",
+			[]core.Option{core.Setup(func(_ context.Context, d *core.Daemon) error { d.Children().Timeout = 2 * time.Second; return nil })},
+			hung,
+			daemontest.Steps{stopAt(9.5)},
 			daemontest.Want{childEnds(1, 7, killed, ""), daemontest.EndsAt(9500 * time.Millisecond), daemontest.Exit(0)},
 		},
 	} {

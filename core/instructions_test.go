@@ -18,7 +18,8 @@ func TestInstructionsHaveTheRealPaths(t *testing.T) {
 		want       []string
 	}{
 		{
-			"all", "-i -p 50%.pid", []core.Option{core.InstallNote("Do this:\nfirst"), daily},
+			"all", "-i -p 50%.pid",
+			[]core.Option{core.InstallNote("Do this:\nfirst"), daily},
 			[]string{
 				"To install poller:\n  1. Do this:\n       first\n  2. The log goes to /var/log/poller/2026-01-01.log. Make its folder:\n       install -d -o tester /var/log/poller\n",
 				"  3. The lock is /run/poller.lock. The daemon's user must be able to write to /run.\n",

@@ -45,7 +45,7 @@ var tasks = map[string]*forker.Task[printer, string]{
 	}),
 
 	"grandchild": task("grandchild", func(_ context.Context, c *forker.Child, _ printer) error {
-		another := exec.Command("sleep", "3600")
+		another := exec.Command("sleep", "3600") //nolint:forbidigo // in a process of the task's own
 		if err := another.Start(); err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ var tasks = map[string]*forker.Task[printer, string]{
 	}),
 
 	"stubborn": task("stubborn", func(_ context.Context, c *forker.Child, _ printer) error {
-		signal.Ignore(syscall.SIGTERM)
+		signal.Ignore(syscall.SIGTERM) //nolint:forbidigo // in a process of the task's own
 		c.Logf("ignoring SIGTERM")
 		select {}
 	}),
