@@ -14,6 +14,7 @@ const (
 // no memory, for a thread's stack among others.
 var memorySayings = []string{
 	"out of memory", "cannot allocate memory", "failed to create new OS thread", "pthread_create failed",
+	"Sanitizer failed to allocate",
 }
 
 // crash is what a child's standard error tells about its end.
