@@ -150,8 +150,8 @@ func TestChildrenOfADaemon(t *testing.T) {
 			out.await(t, line, program)
 		}
 		require.NoError(t, cmd.Process.Signal(syscall.SIGUSR1))
-		out.await(t, fmt.Sprintf("Children:          PID %d, task obeys, running, ", children[2*program-2]), 1)
-		out.await(t, fmt.Sprintf("child:             PID %d, task ignores, running, ", children[2*program-1]), 1)
+		out.await(t, fmt.Sprintf(" PID %d, task obeys, running, ", children[2*program-2]), 1)
+		out.await(t, fmt.Sprintf(" PID %d, task ignores, running, ", children[2*program-1]), 1)
 		sig := syscall.SIGHUP
 		if program == 2 {
 			sig = syscall.SIGTERM

@@ -379,7 +379,8 @@ func (s *site) beats(n int) {
 func (s *site) sleeps() {
 	s.Helper()
 	s.eventually("the sleep", func() bool {
-		return strings.Contains(s.run("-s", "dump", "-p", s.path("pid")).out, "State:             sleeping\n")
+		out := s.run("-s", "dump", "-p", s.path("pid")).out
+		return strings.Contains(out, "State:             sleeping\n") && !strings.Contains(out, "Iterations:        0\n")
 	})
 }
 
