@@ -2,16 +2,23 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"text/template"
+	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/forker/reexec"
 	"github.com/evertick/evertick/internal/nearest"
+	"github.com/evertick/evertick/mail"
 )
+
+// testAlertTimeout bounds the attempt of --test-alert.
+const testAlertTimeout = 30 * time.Second
 
 // parse reads the command line: the inherited flags and the user's own.
 func (d *Daemon) parse(args []string) error {
@@ -32,6 +39,7 @@ func (d *Daemon) parse(args []string) error {
 		Short('s').PlaceHolder("VERB").StringVar(&d.cmd.send)
 	app.Flag("init", "As PID 1 of a container: start the daemon under a small init of its own.").BoolVar(&d.cmd.init)
 	app.Flag("check", "Check the environment and the configuration, touch nothing, and exit.").BoolVar(&d.cmd.check)
+	app.Flag("test-alert", "Send an alert to try the way, say what became of it, and exit.").BoolVar(&d.cmd.testAlert)
 	d.registerOptions(app)
 	_, err := app.Parse(args)
 	switch {
@@ -151,6 +159,32 @@ func (d *Daemon) checkAndTell(ctx context.Context) int {
 		return d.refuse(problems(err))
 	}
 	fmt.Fprintf(d.host.Stdout, "%s: the checks found nothing wrong\n", d.name)
+	return 0
+}
+
+// sendTestAlert sends one alert the declared way, waits for what becomes of it,
+// and says so. It takes no lock, and neither the log nor the spool is touched.
+func (d *Daemon) sendTestAlert(ctx context.Context) int {
+	if d.set.alerts == nil {
+		return d.refuse("--test-alert: no alerts are declared: say where they go " + d.set.place("alerts", "in core.WithAlerts"))
+	}
+	if err := errors.Join(d.refused, d.set.contradictions(), d.set.alerts.Check()); err != nil {
+		return d.refuse(problems(err))
+	}
+	to := strings.Join(d.set.recipients, ", ")
+	ctx, cancel := clockwork.WithTimeout(ctx, d.host.Clock, testAlertTimeout)
+	defer cancel()
+	err := recovered(func() error {
+		return d.set.alerts.Send(ctx, mail.Message{
+			To: d.set.recipients, Subject: d.name + " Alert: a test", Time: d.host.Clock.Wall(),
+			Body: fmt.Sprintf("This is a test of the alerts of %s, as --test-alert sends it. Nothing is wrong.\n\nHost: %s\nPID: %d\nVersion: %s\n",
+				d.name, d.host.Name, d.PID(), d.version()),
+		})
+	})
+	if err != nil {
+		return d.refuse(fmt.Sprintf("the test alert to %s through %s was not delivered: %v", to, d.set.alerts, err))
+	}
+	fmt.Fprintf(d.host.Stdout, "%s: the test alert to %s was delivered to %s\n", d.name, to, d.set.alerts)
 	return 0
 }
 

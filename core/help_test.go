@@ -32,6 +32,8 @@ SWITCHES:
                        init of its own.
       --check          Check the environment and the configuration, touch
                        nothing, and exit.
+      --test-alert     Send an alert to try the way, say what became of it, and
+                       exit.
 
 OPTIONS, also from the environment (POLLER_EVERY, …):
       --every=INTERVAL              Interval, such as 5s; 0 means no pause.

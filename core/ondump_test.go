@@ -2,10 +2,12 @@ package core_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/daemontest"
@@ -67,6 +69,38 @@ func TestCheckChecksAndTouchesNothing(t *testing.T) {
 			play(t, equipped(), daemontest.Scenario{
 				Args: args, Execute: daemontest.Instantly(),
 				Want: append(untouched(), daemontest.Exit(c.code), c.says),
+			})
+		})
+	}
+}
+
+// --test-alert sends one mail, says what became of it, and touches nothing.
+func TestTheAlertsCanBeTried(t *testing.T) {
+	none := func(extra ...core.Option) *core.Daemon {
+		return core.New("poller", append([]core.Option{core.Every(time.Second), core.Execute(daemontest.Hangs)}, extra...)...)
+	}
+	for name, c := range map[string]struct {
+		daemon daemontest.NewFunc
+		args   string
+		steps  daemontest.Steps
+		mails  int
+		code   int
+		says   daemontest.Expectation
+	}{
+		"delivered":  {equipped(), "--test-alert", nil, 1, 0, daemontest.Stdout("poller: the test alert to ops@example.com was delivered to ")},
+		"with -d":    {equipped(), "--test-alert -d", nil, 1, 0, daemontest.Stdout("was delivered to ")},
+		"refused":    {equipped(), "--test-alert", daemontest.Steps{at(0, daemontest.MailDown(errors.New("451 later")))}, 0, 1, daemontest.Stderr("the test alert to ops@example.com through ")},
+		"no reply":   {equipped(), "--test-alert", daemontest.Steps{at(0, daemontest.MailTakes(time.Hour))}, 0, 1, daemontest.Stderr("was not delivered: mail: context deadline exceeded")},
+		"no alerts":  {none, "--test-alert", nil, 0, 1, daemontest.Stderr("no alerts are declared: say where they go in core.WithAlerts")},
+		"with check": {equipped(), "--test-alert --check", nil, 0, 1, daemontest.Stderr("it cannot be combined with -i, -s or --check")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, c.daemon, daemontest.Scenario{
+				Args: c.args, Execute: daemontest.Instantly(), Steps: c.steps,
+				Want: daemontest.Want{
+					daemontest.Iterations(0), daemontest.NoFile(pidPath), daemontest.NoFile(logPath), daemontest.NoLock(),
+					daemontest.Exit(c.code), daemontest.Mails(c.mails), c.says,
+				},
 			})
 		})
 	}

@@ -25,6 +25,7 @@ type commandLine struct {
 	detach       bool // -d
 	init         bool // --init
 	check        bool // --check
+	testAlert    bool // --test-alert
 	verbose      bool // -v
 	pidFile      string
 	send         string // -s
@@ -51,6 +52,9 @@ func (c *commandLine) contradictions() error {
 	}
 	if c.init && c.detach {
 		return errors.New("--init and -d contradict each other: a container ends with its PID 1, which -d lets end at once")
+	}
+	if c.testAlert && (c.instructions || c.send != "" || c.check) {
+		return errors.New("--test-alert sends one alert and exits: it cannot be combined with -i, -s or --check")
 	}
 	if c.check && (c.instructions || c.send != "") {
 		return errors.New("--check checks and exits: it cannot be combined with -i or -s")

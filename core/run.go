@@ -126,6 +126,8 @@ func (d *Daemon) start(ctx context.Context, args []string) (code int, m *machine
 		return d.printInstructions(args), nil
 	case d.cmd.send != "":
 		return d.sendSignal(ctx), nil
+	case d.cmd.testAlert:
+		return d.sendTestAlert(ctx), nil
 	case d.cmd.check:
 		return d.checkAndTell(ctx), nil
 	case origin == reexec.Trial:
