@@ -32,7 +32,7 @@ func (d *Daemon) checkEnvironment(ctx context.Context) error {
 		}
 	}
 	if d.set.alerts != nil {
-		errs = append(errs, d.set.alerts.Check())
+		errs = append(errs, d.set.alerts.Check(), d.alertsToNowhere())
 	}
 	for _, p := range d.set.plugins {
 		if err := recovered(func() error { return p.Check(ctx, d) }); err != nil {
@@ -51,6 +51,15 @@ func (d *Daemon) folder() error {
 		return nil
 	}
 	return errors.New("the working folder has been deleted, or may not be read, so relative paths mean nothing: change to another one, such as cd /")
+}
+
+// alertsToNowhere returns the error that alerts go to the standard output that a
+// detached daemon does not have.
+func (d *Daemon) alertsToNowhere() error {
+	if s, ok := d.set.alerts.(interface{ Stdout() bool }); ok && s.Stdout() && d.Detached() {
+		return errors.New("alerts go to standard output, which a detached daemon does not have: name a mail server, or leave -d out")
+	}
+	return nil
 }
 
 // onePathForTwo returns the error that two of the daemon's files are to be one.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,10 @@ var _ Sender = (*Printer)(nil)
 // has taken it. Each mail is one call of w's Write, and there is never more
 // than one at a time.
 func Writer(w io.Writer) *Printer { return &Printer{w: w} }
+
+// Stdout reports whether the mails go to the standard output of the process,
+// which a daemon that runs detached does not have.
+func (p *Printer) Stdout() bool { return p.w == os.Stdout }
 
 // Check refuses a Printer without a writer.
 func (p *Printer) Check() error {

@@ -51,6 +51,7 @@ func TestBadInputIsToldInOneLine(t *testing.T) {
 		{name: "count: no number", args: []string{"--hang", "often"}, want: []string{`--hang "often": `}},
 		{name: "alerts without a recipient", args: []string{"--alerts", "smtp://localhost:25"}, want: []string{"alerts have no recipient"}},
 		{name: "a recipient without alerts", args: []string{"--to", "a@example.com"}, want: []string{"--to: ", "give --alerts"}},
+		{name: "alerts to nowhere", args: []string{"-d", "--alerts", "stdout:", "--to", "a@example.com"}, want: []string{"alerts go to standard output", "leave -d out"}},
 		{name: "alerts: unknown scheme", args: []string{"--alerts", "pigeon://loft", "--to", "a@example.com"}, want: []string{"smtp:", "smtps:"}},
 		{name: "send: unknown", args: []string{"-s", "pause", "-p", s.path("pid")}, want: []string{"-s pause", "stop, restart, dump"}},
 		{name: "send without a PID file", args: []string{"-s", "stop"}, want: []string{"-s stop needs -p FILE"}},
