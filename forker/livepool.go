@@ -27,6 +27,8 @@ type livePool struct {
 	mu       sync.Mutex
 	queue    []*call
 	workers  []*worker
+	starts   []*worker     // those of them that are to be started
+	starting bool          // a goroutine does so
 	warm     bool          // all workers are wanted, also without calls
 	closed   bool          // no worker may be started
 	stopped  bool          // no call is taken
@@ -150,18 +152,16 @@ const atOnce = 32 << 10
 func (l *livePool) proceed() {
 	var none [1]delivery
 	deliveries := l.assign(none[:0])
-	starts := l.wanted()
+	l.starts = append(l.starts, l.wanted()...)
+	begin := len(l.starts) > 0 && !l.starting
+	l.starting = l.starting || begin
 	if l.changed != nil {
 		close(l.changed)
 		l.changed = nil
 	}
 	l.mu.Unlock()
-	if len(starts) > 0 {
-		go func() { // one after the other, so that their order is no chance
-			for _, w := range starts {
-				l.startWorker(w)
-			}
-		}()
+	if begin {
+		go l.startWorkers()
 	}
 	for i, d := range deliveries {
 		if i < len(deliveries)-1 || len(d.call.input) > atOnce {
@@ -239,6 +239,23 @@ func (l *livePool) awaitChange() <-chan struct{} {
 		l.changed = make(chan struct{})
 	}
 	return l.changed
+}
+
+// startWorkers starts the workers that are to be started, one after the other, so
+// that their order is no chance.
+func (l *livePool) startWorkers() {
+	for {
+		l.mu.Lock()
+		if len(l.starts) == 0 {
+			l.starting = false
+			l.mu.Unlock()
+			return
+		}
+		w := l.starts[0]
+		l.starts = l.starts[1:]
+		l.mu.Unlock()
+		l.startWorker(w)
+	}
 }
 
 // startWorker starts a worker.
