@@ -47,6 +47,7 @@ func TestBadInputIsToldInOneLine(t *testing.T) {
 		{name: "restart interval: too short", args: []string{"--restart-every", "9s"}, want: []string{"--restart-every: ", "9s", "10s", "give "}},
 		{name: "fork: negative", args: []string{"--fork=-1"}, want: []string{"--fork -1 is too small: give 0 or more"}},
 		{name: "children: none", args: []string{"--max-children", "0"}, want: []string{"--max-children 0 is too small: give 1 or more"}},
+		{name: "calls: negative", args: []string{"--calls=-1"}, want: []string{"--calls -1 is too small: give 0 or more"}},
 		{name: "task: unknown", args: []string{"--fork", "1", "--task", "sing"}, want: []string{"--task", "finish,crash,hang,print,grandchild,stubborn"}},
 		{name: "count: no number", args: []string{"--hang", "often"}, want: []string{`--hang "often": `}},
 		{name: "alerts without a recipient", args: []string{"--alerts", "smtp://localhost:25"}, want: []string{"alerts have no recipient"}},

@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evertick/evertick/daemontest"
 )
 
 // printed is how much the child prints in TestAChildThatPrintsALot.
@@ -122,4 +125,38 @@ func TestTooManyChildrenAreRefused(t *testing.T) {
 	require.Len(t, s.living(), 4)
 	require.NoError(t, syscall.Kill(p.pid, syscall.SIGKILL))
 	p.exit()
+}
+
+// Workers are warm over the beats, and calls go on when one of them dies. All of
+// them end with the daemon, here by SIGKILL.
+func TestCallsGoOnWhenAWorkerDies(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.start(s.args("--every", "20ms", "--calls", "8")...)
+	s.logged("calls were answered so far", 2)
+	workers := s.living()
+	require.Len(t, workers, 3)
+	dead := workers[0]
+	if dead == p.pid {
+		dead = workers[1]
+	}
+	require.NoError(t, syscall.Kill(dead, syscall.SIGKILL))
+	s.eventually("another worker", func() bool { return len(s.living()) == 3 && !slices.Contains(s.living(), dead) })
+	before := strings.Count(s.read("log"), "calls were answered so far")
+	s.logged("calls were answered so far", before+3)
+	require.NoError(t, syscall.Kill(p.pid, syscall.SIGKILL))
+	p.exit()
+	s.eventually("the end of all workers", func() bool { return len(s.living()) == 0 })
+}
+
+// The harness plays the pool with no process started.
+func TestCallsInAScenario(t *testing.T) {
+	daemontest.Run(t, New, daemontest.Scenario{
+		Args:  "--calls 8",
+		Steps: daemontest.Steps{daemontest.At(2500*time.Millisecond, daemontest.Signal(syscall.SIGTERM))},
+		Want: daemontest.Want{
+			daemontest.Iterations(3), daemontest.Logs("24 calls were answered so far; 0 had no answer"),
+			daemontest.Exit(0), daemontest.ChildrenGone(),
+		},
+	})
 }

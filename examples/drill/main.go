@@ -26,6 +26,7 @@ type drill struct {
 	witness                           string
 	hang, failAfter, panicAt, crashAt int64
 	standby                           bool
+	spool                             string
 	children                          children
 }
 
@@ -46,6 +47,8 @@ func New(extra ...core.Option) *core.Daemon {
 
 func (r *drill) flags(app *kingpin.Application) {
 	app.Flag("standby", "Wait for a lock that is held, instead of ending.").BoolVar(&r.standby)
+	app.Flag("spool", "Folder in which alert mail waits until it is delivered; beside the log by default.").
+		PlaceHolder("DIR").StringVar(&r.spool)
 	app.Flag("work", "An execute takes this long.").DurationVar(&r.work)
 	app.Flag("hang", "Execute number N ignores everything and never returns.").PlaceHolder("N").Int64Var(&r.hang)
 	app.Flag("fail-after", "Execute number N and all later ones return an error.").PlaceHolder("N").Int64Var(&r.failAfter)
@@ -64,10 +67,14 @@ func (r *drill) options(d *core.Daemon) ([]core.Option, error) {
 	if r.work < 0 {
 		return nil, fmt.Errorf("--work %s is negative: give 0 or more", r.work)
 	}
+	var options []core.Option
 	if r.standby {
-		return []core.Option{core.Standby()}, nil
+		options = append(options, core.Standby())
 	}
-	return nil, nil
+	if r.spool != "" {
+		options = append(options, core.WithSpool(r.spool))
+	}
+	return options, nil
 }
 
 func (r *drill) execute(ctx context.Context, d *core.Daemon) error {
@@ -80,7 +87,7 @@ func (r *drill) execute(ctx context.Context, d *core.Daemon) error {
 		go panic(fmt.Sprintf("beat %d was told to crash", n))
 		select {} // until it has
 	}
-	if err := r.children.start(d); err != nil {
+	if err := errors.Join(r.children.start(d), r.children.call(ctx, d)); err != nil {
 		return err
 	}
 	if n == r.hang {

@@ -66,12 +66,23 @@ func task(name string, run func(context.Context, *forker.Child, printer) error) 
 	})
 }
 
+// squares are the workers of --calls, and square is what they are asked for.
+var (
+	squares = forker.NewPool("squares", forker.PoolConfig{Workers: 2})
+
+	square = forker.NewMethod(squares, "square", func(_ context.Context, _ *forker.Child, n int) (int, error) {
+		return n * n, nil
+	})
+)
+
 // children is what the flags ask for of them.
 type children struct {
 	fork, most, printBytes int
 	task                   string
+	calls                  int
 
-	forked, refused int // so far, by this program
+	forked, refused   int // so far, by this program
+	answered, unknown int // calls, likewise
 }
 
 func (k *children) flags(app *kingpin.Application) {
@@ -81,6 +92,7 @@ func (k *children) flags(app *kingpin.Application) {
 	app.Flag("print-bytes", "The task print writes so many bytes.").Default("1000000").IntVar(&k.printBytes)
 	app.Flag("max-children", "At most N children at once; what is over it is refused and counted.").
 		Default(fmt.Sprint(forker.DefaultMax)).IntVar(&k.most)
+	app.Flag("calls", "Each execute makes N calls to two warm workers, and waits for the answers.").PlaceHolder("N").IntVar(&k.calls)
 }
 
 // limit returns what is wrong with the flags, and sets the limit.
@@ -88,7 +100,7 @@ func (k *children) limit(d *core.Daemon) error {
 	for _, flag := range []struct {
 		name         string
 		value, least int
-	}{{"--fork", k.fork, 0}, {"--print-bytes", k.printBytes, 0}, {"--max-children", k.most, 1}} {
+	}{{"--fork", k.fork, 0}, {"--print-bytes", k.printBytes, 0}, {"--max-children", k.most, 1}, {"--calls", k.calls, 0}} {
 		if flag.value < flag.least {
 			return fmt.Errorf("%s %d is too small: give %d or more", flag.name, flag.value, flag.least)
 		}
@@ -114,5 +126,33 @@ func (k *children) start(d *core.Daemon) error {
 		}
 	}
 	d.Logf("forked %d tasks so far; %d were refused", k.forked, k.refused)
+	return nil
+}
+
+// call makes the calls of a beat. Those that have no answer are counted.
+func (k *children) call(ctx context.Context, d *core.Daemon) error {
+	if k.calls == 0 {
+		return nil
+	}
+	calls := make(map[int]*forker.Call[int], k.calls)
+	for n := range k.calls {
+		c, err := square.Submit(ctx, d, n)
+		if err != nil {
+			k.unknown++
+			continue
+		}
+		calls[n] = c
+	}
+	for n, c := range calls {
+		switch answer, err := c.Wait(ctx); {
+		case err != nil:
+			k.unknown++
+		case answer != n*n:
+			return fmt.Errorf("the square of %d is not %d", n, answer)
+		default:
+			k.answered++
+		}
+	}
+	d.Logf("%d calls were answered so far; %d had no answer", k.answered, k.unknown)
 	return nil
 }
