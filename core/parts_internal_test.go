@@ -306,6 +306,30 @@ func TestPIDFile(t *testing.T) {
 	assert.Equal(t, []string{"lock /run/x.pid", "remove", "inherit /run/x.pid fd:7"}, s.calls)
 }
 
+// A lease that is given back takes the PID file along, also one that the program
+// before has handed over and that nobody has taken over yet: a stop may come
+// between the lock and the PID file.
+func TestALeaseThatIsForgottenTakesThePIDFileAlong(t *testing.T) {
+	handoff := "fd:7"
+	for name, c := range map[string]struct {
+		withPIDFile bool
+		calls       []string
+		left        *string
+	}{
+		"at the end":        {true, []string{"inherit /run/x.pid fd:7", "remove"}, nil},
+		"on the way to win": {false, nil, &handoff},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &pidStore{}
+			m := &machine{pid: pidFile{files: s, path: "/run/x.pid"}, inherited: &handover{PIDFile: &handoff, Lease: &handoff}}
+			m.forgetLease(c.withPIDFile)
+			assert.Equal(t, c.calls, s.calls)
+			assert.Equal(t, c.left, m.inherited.PIDFile)
+			assert.Nil(t, m.inherited.Lease)
+		})
+	}
+}
+
 func TestTrial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newEventQueue()

@@ -302,18 +302,17 @@ func (m *machine) giveUpLease() state {
 }
 
 // forgetLease: what is inherited of the lease is used up. At the end, and where it
-// was lost, so is the PID file, as another process may have the lock next. The
-// grid still is ours.
+// was lost, the PID file goes, also one that was handed over and is not used yet,
+// as another process may have the lock next. The grid still is ours.
 func (m *machine) forgetLease(withPIDFile bool) {
-	var rest handover
-	if m.inherited != nil {
-		rest = *m.inherited
-		m.inherited = &rest
-	}
-	rest.Lease = nil
 	if withPIDFile {
+		m.inheritPIDFile()
 		m.removePIDFile()
-		rest.PIDFile = nil
+	}
+	if m.inherited != nil {
+		rest := *m.inherited
+		rest.Lease = nil
+		m.inherited = &rest
 	}
 }
 
@@ -374,11 +373,7 @@ func (m *machine) inheritTheRest() {
 	if m.inherited == nil {
 		return
 	}
-	if m.inherited.PIDFile != nil {
-		if err := m.lockPIDFile(); err != nil {
-			m.d.Logf("Error: %v", err)
-		}
-	}
+	m.inheritPIDFile()
 	if m.inherited.Lease != nil && m.lease == nil && m.d.set.lock != nil {
 		ctx, cancel := clockwork.WithTimeout(context.Background(), m.d.host.Clock, releaseTimeout)
 		defer cancel()
@@ -388,6 +383,16 @@ func (m *machine) inheritTheRest() {
 			return
 		}
 		m.keepLease()
+	}
+}
+
+// inheritPIDFile takes over a PID file that was handed over and is not used yet.
+func (m *machine) inheritPIDFile() {
+	if m.inherited == nil || m.inherited.PIDFile == nil {
+		return
+	}
+	if err := m.lockPIDFile(); err != nil {
+		m.d.Logf("Error: %v", err)
 	}
 }
 
