@@ -32,7 +32,7 @@ func (l *Lock) failedUnlessHeld(ctx context.Context, what string, err error) err
 // what to do where the server does not.
 func (l *Lock) explain(ctx context.Context, err error) error {
 	switch {
-	case errors.Is(err, lock.ErrLost):
+	case errors.Is(err, lock.ErrLost), l.problem != nil: // no server was asked
 		return err
 	case ctx.Err() != nil:
 		return lock.Unreachable(fmt.Errorf("no server has answered in time: %w", context.Cause(ctx)))
