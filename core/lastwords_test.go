@@ -173,22 +173,43 @@ func TestADeathIsNotAnotherDaemons(t *testing.T) {
 	})
 }
 
-// What cannot be a state file of this machine is not one.
+// What cannot be a state file of this machine tells of no death, and what is none
+// at all is left alone.
 func TestForeignStateFiles(t *testing.T) {
-	for content, n := range map[string]int{
-		"":                              0,
-		"not json":                      0,
-		`{"pid":77,"host":"elsewhere"}`: 0,
-		`{"pid":-1,"host":"testhost"}`:  0,
-		`{"pid":77,"host":"testhost"}`:  1,
-		`{"pid":77,"host":"testhost","boot":9e17}`: 0, // the machine has started again
+	for content, c := range map[string]struct {
+		deaths int
+		stays  bool
+	}{
+		"":                              {0, false},
+		" \x00\n":                       {0, false}, // what a crash of the machine left
+		"not json":                      {0, true},
+		`{"sites":[]}`:                  {0, true},
+		`{"pid":-1,"host":"testhost"}`:  {0, true},
+		`{"pid":77,"host":"elsewhere"}`: {0, false},
+		`{"pid":77,"host":"testhost"}`:  {1, false},
+		`{"pid":77,"host":"testhost","boot":900000000000000000}`: {0, false}, // the machine has started again
 	} {
 		t.Run(content, func(t *testing.T) {
+			want := daemontest.Want{deaths(c.deaths), daemontest.Exit(0)}
+			if c.stays {
+				want = append(want, daemontest.FileContains(statePath, content),
+					daemontest.Logs(statePath+" holds something else than a state file: move it away"))
+			} else {
+				want = append(want, daemontest.NoFile(statePath))
+			}
 			play(t, equipped(), daemontest.Scenario{
-				Files: map[string]string{statePath: content},
-				Steps: daemontest.Steps{stopAt(1.5)},
-				Want:  daemontest.Want{deaths(n), daemontest.NoFile(statePath), daemontest.Exit(0)},
+				Files: map[string]string{statePath: content}, Steps: daemontest.Steps{stopAt(1.5)}, Want: want,
 			})
+		})
+	}
+}
+
+// A file that another one of the daemon's is, is no state file.
+func TestTheStateFileHasAPathOfItsOwn(t *testing.T) {
+	for _, args := range []string{"-p " + statePath, "-p " + statePath + " --check"} {
+		play(t, equipped(), daemontest.Scenario{
+			Args: args,
+			Want: append(untouched(), daemontest.Exit(1), daemontest.Stderr("the PID file and the state file are both ")),
 		})
 	}
 }

@@ -2,6 +2,7 @@ package core
 
 import (
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -13,7 +14,7 @@ func (d *Daemon) findStateFile() {
 	case d.host.Records == nil:
 	case d.set.lockPath != "":
 		d.life.path = d.Path(d.set.lockPath) + ".state"
-	case d.logPath() != "":
+	case d.logPath() != "" && !strings.HasPrefix(d.logPath(), "/dev/"):
 		wall := d.host.Clock.Wall()
 		if d.set.logName(wall) == d.set.logName(wall.AddDate(0, 0, 1)) {
 			d.life.path = d.logPath() + ".state"

@@ -120,6 +120,7 @@ func (d *Daemon) start(ctx context.Context, args []string) (code int, m *machine
 		return 0, nil
 	}
 	d.fold()
+	d.findStateFile()
 	origin := d.host.Process.Origin.Kind
 	switch {
 	case d.cmd.instructions:
@@ -139,7 +140,6 @@ func (d *Daemon) start(ctx context.Context, args []string) (code int, m *machine
 	case origin == reexec.Restarted:
 		d.inherit()
 	}
-	d.findStateFile()
 	if d.inherited != nil {
 		d.life.inherit(d.PID())
 	}

@@ -1,7 +1,11 @@
 package core
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,14 +63,30 @@ func (f *stateFile) read() *lifeState {
 	}
 	text, err := f.files.Read(f.path)
 	var s lifeState
-	if err != nil || json.Unmarshal(text, &s) != nil {
+	if err != nil || json.Unmarshal(text, &s) != nil || s.PID <= 0 {
 		return nil
 	}
 	return &s
 }
 
+// foreign returns why the file that is there is none of ours to write over: it
+// holds something else, or cannot be read. What a crash of the machine has left
+// empty is ours.
+func (f *stateFile) foreign() error {
+	text, err := f.files.Read(f.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case len(bytes.Trim(text, " \n\x00")) == 0 || f.read() != nil:
+		return nil
+	}
+	return fmt.Errorf("%s holds something else than a state file: move it away", f.path)
+}
+
 // begin writes the file for a process. After an error none is written; one that the
-// program before has written stays.
+// program before has written stays, and so does what is no state file.
 func (f *stateFile) begin(s lifeState) error {
 	if f.path == "" {
 		return nil
@@ -74,6 +94,9 @@ func (f *stateFile) begin(s lifeState) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.state = s
+	if err := f.foreign(); err != nil {
+		return err
+	}
 	err := f.write()
 	switch {
 	case err == nil:
@@ -123,7 +146,7 @@ func (f *stateFile) end() error {
 		return nil
 	}
 	f.ours = false
-	if now := f.read(); now != nil && now.PID != f.state.PID { // the lock was lost to another process
+	if now := f.read(); now == nil || now.PID != f.state.PID { // the lock was lost to another process
 		return nil
 	}
 	return f.files.Remove(f.path)

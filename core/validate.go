@@ -64,7 +64,7 @@ func (d *Daemon) alertsToNowhere() error {
 
 // onePathForTwo returns the error that two of the daemon's files are to be one.
 func (d *Daemon) onePathForTwo() error {
-	files := []struct{ what, path string }{{"the PID file", d.cmd.pidFile}, {"the log", d.logPath()}, {"the lock file", d.set.lockPath}, {"the file of remembered ticks", d.set.tickFile}}
+	files := []struct{ what, path string }{{"the PID file", d.cmd.pidFile}, {"the log", d.logPath()}, {"the lock file", d.set.lockPath}, {"the file of remembered ticks", d.set.tickFile}, {"the state file", d.life.path}}
 	var errs []error
 	for i, a := range files {
 		for _, b := range files[i+1:] {
