@@ -103,7 +103,7 @@ type Handler func(ctx context.Context, d *Daemon, h HookInfo)
 
 // Throttle returns a handler that calls h at most once in period, for hooks that
 // come often: what comes sooner after the last call is dropped. The time is the
-// daemon's, and begins with each program anew. A period of 0 or less drops nothing.
+// daemon's, and starts again with each program. A period of 0 or less drops nothing.
 // It is safe for concurrent use, and a handler of several hooks counts them
 // together.
 func Throttle(period time.Duration, h Handler) Handler {

@@ -27,7 +27,7 @@ type File interface {
 	Size() int64
 
 	// Torn reports whether what is in the file ends within a line, as far as can
-	// be told: whoever wrote it was cut off.
+	// be told: its writer was cut off.
 	Torn() bool
 
 	// Deleted reports whether the file has no name any more, so that nobody will

@@ -141,7 +141,7 @@ func (s *site) signal(p *exec.Cmd, sig syscall.Signal) (at time.Duration) {
 
 // Three processes share a lock in etcd. Whoever holds it is stopped, suspended for
 // longer than the TTL, and killed; each time another one executes, and never two do
-// as whoever checks the token sees it.
+// as the one who checks the token sees it.
 func TestThreeProcessesTakeOverFromEachOther(t *testing.T) {
 	s := newSite(t, 2*time.Second)
 	daemons := []*exec.Cmd{s.start(), s.start(), s.start()}

@@ -1,6 +1,6 @@
 // Command thumbnails makes a thumbnail of every picture that is put into a folder.
 //
-// Pictures come from strangers, and a decoder that meets a bad one may crash or
+// Pictures come from other people, and a decoder that meets a bad one may crash or
 // ask for all the memory there is. So each picture is decoded in a process of its
 // own, with limits of memory and time: a poisoned one ends its process, never the
 // daemon, and is set aside with the reason beside it.

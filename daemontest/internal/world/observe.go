@@ -42,7 +42,7 @@ func (o *observer) observe(seen host.Observation) {
 		switch seen.Text {
 		case "Setup":
 			o.g.time.sleepWithinQuantum(o.g.process.block, laneSetup)
-		case core.HookFork.String(), core.HookReap.String(): // the lane is the child's, or that of whoever forks it
+		case core.HookFork.String(), core.HookReap.String(): // the lane is the child's, or that of the process that forks it
 		default:
 			o.g.time.sleepWithinQuantum(o.g.process.block, laneHook)
 		}
