@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/forker/reexec"
 )
 
 // These tests run real processes, with real signals and real files. What the
@@ -410,12 +411,8 @@ func (s *site) living() (pids []int) {
 
 // alive tells whether a process is there and no zombie.
 func alive(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	rest := stat[bytes.LastIndexByte(stat, ')')+1:]
-	return !bytes.HasPrefix(rest, []byte(" Z")) && !bytes.HasPrefix(rest, []byte(" X"))
+	_, err := reexec.StartOf(pid)
+	return !errors.Is(err, os.ErrProcessDone)
 }
 
 // restarted tells whether a process has executed its program again: its

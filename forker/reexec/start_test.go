@@ -4,12 +4,16 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/evertick/evertick/forker/internal/roletest"
 	"github.com/evertick/evertick/forker/reexec"
 )
 
@@ -47,4 +51,28 @@ func awaitDone(t *testing.T, pid int) {
 		require.True(t, time.Now().Before(deadline), "process %d is still there", pid)
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// execs executes the test binary again as often as it is told.
+func execs(args []string) {
+	left, err := strconv.Atoi(args[0])
+	roletest.Must(err)
+	if left == 0 {
+		return
+	}
+	runtime.LockOSThread() // the first thread, which so executes nothing itself
+	var held sync.WaitGroup
+	for range 4 {
+		held.Add(1)
+		go func() { runtime.LockOSThread(); held.Done(); select {} }()
+	}
+	held.Wait()
+	path, err := os.Executable()
+	roletest.Must(err)
+	failed := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		failed <- syscall.Exec(path, append([]string{path}, roletest.Args("execs", strconv.Itoa(left-1))...), os.Environ())
+	}()
+	roletest.Must(<-failed)
 }

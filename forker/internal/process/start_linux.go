@@ -10,9 +10,12 @@ import (
 	"syscall"
 )
 
-// startField is the place of starttime in /proc/PID/stat, counted from the one
-// that follows the command's name: proc_pid_stat(5).
-const startField = 22 - 3
+// The places of num_threads and starttime in /proc/PID/stat, counted from the
+// one that follows the command's name: proc_pid_stat(5).
+const (
+	threadsField = 20 - 3
+	startField   = 22 - 3
+)
 
 // Start returns what identifies process pid among all that have its number on
 // this machine: the machine's boot, and the kernel's clock ticks since then. An
@@ -20,6 +23,17 @@ const startField = 22 - 3
 // os.ErrProcessDone says that there is no such process, or that it has ended
 // and only waits to be reaped.
 func Start(pid int) (string, error) {
+	start, err := look(pid)
+	if errors.Is(err, os.ErrProcessDone) {
+		// While a process executes a program from another thread than its first,
+		// a look may meet what is left of the first thread: execve(2). A second
+		// look does not.
+		return look(pid)
+	}
+	return start, err
+}
+
+func look(pid int) (string, error) {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil { // /proc may hide processes of others
 		if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
@@ -31,7 +45,7 @@ func Start(pid int) (string, error) {
 	if len(fields) <= startField {
 		return "", fmt.Errorf("/proc/%d/stat is not as proc_pid_stat(5) tells it: %q", pid, stat)
 	}
-	if state := string(fields[0]); state == "Z" || state == "X" {
+	if ended(fields) {
 		return "", os.ErrProcessDone
 	}
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
@@ -39,4 +53,12 @@ func Start(pid int) (string, error) {
 		return "", nil
 	}
 	return strings.TrimSpace(string(boot)) + "/" + string(fields[startField]), nil
+}
+
+// ended tells whether a process is a zombie. One whose first thread alone has
+// ended is not: it lives on in the others, as it does within an exec.
+func ended(fields [][]byte) bool {
+	state := string(fields[0])
+	threads, err := strconv.Atoi(string(fields[threadsField]))
+	return (state == "Z" || state == "X") && (err != nil || threads <= 1)
 }

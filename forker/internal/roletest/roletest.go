@@ -8,15 +8,16 @@ package roletest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evertick/evertick/forker/internal/process"
 )
 
 // Patience is how long a test waits for what must come.
@@ -83,12 +84,8 @@ func Eventually(t testing.TB, what string, yes func() bool) {
 
 // Gone reports whether process pid has ended, reaped or not.
 func Gone(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return syscall.Kill(pid, 0) == syscall.ESRCH
-	}
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
+	_, err := process.Start(pid)
+	return errors.Is(err, os.ErrProcessDone)
 }
 
 // Save writes value to path in one step.
