@@ -177,8 +177,19 @@ func (p *Process) Restart() {
 }
 
 // Stop stops the server by SIGSTOP, so that it accepts connections and answers
-// nothing; Continue lets it go on.
-func (p *Process) Stop() { p.signal(syscall.SIGSTOP) }
+// nothing; Continue lets it go on. All its threads stand still when Stop returns.
+func (p *Process) Stop() {
+	p.t.Helper()
+	p.signal(syscall.SIGSTOP)
+	var status syscall.WaitStatus
+	_, err := syscall.Wait4(p.server.Process.Pid, &status, syscall.WUNTRACED, nil)
+	for errors.Is(err, syscall.EINTR) {
+		_, err = syscall.Wait4(p.server.Process.Pid, &status, syscall.WUNTRACED, nil)
+	}
+	if err != nil || !status.Stopped() {
+		p.t.Errorf("memcachetest: memcached did not stop: status %#x, %v", status, err)
+	}
+}
 
 // Continue lets the server go on after Stop.
 func (p *Process) Continue() { p.signal(syscall.SIGCONT) }
