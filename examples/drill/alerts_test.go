@@ -26,7 +26,7 @@ func TestAnOverrunIsMailed(t *testing.T) {
 	require.Zero(t, s.run("-s", "stop", "-p", s.path("pid")).code)
 	mails := server.Received()
 	require.Equal(t, []string{"ops@example.com"}, mails[0].To)
-	require.Equal(t, "drill Alert: Run Loop Overdue: Execute #1 is still running after 200ms. Interval: 200ms", mails[0].Subject)
+	require.Regexp(t, `^drill Alert: Run Loop Overdue: Execute #1 is still running after [0-9.]+m?s\. Interval: 200ms$`, mails[0].Subject)
 	require.Regexp(t, fmt.Sprintf(`\] %d Application Startup`, pid), mails[0].Body)
 	require.Contains(t, mails[0].Body, fmt.Sprintf("PID: %d", pid))
 	s.requireEnd(0)

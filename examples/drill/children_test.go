@@ -5,7 +5,6 @@ package main
 import (
 	"flag"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,14 +24,6 @@ var printed = flag.Int("printed", 2_000_000, "how many bytes TestAChildThatPrint
 // has no further beat for some time.
 func (s *site) forkOnce(n int, task string) []string {
 	return s.args("--every", "10m", "--fork", fmt.Sprint(n), "--task", task)
-}
-
-// ownProgram gives the site a program that no other site links to: a new link
-// changes its file, and a daemon tries a program again that has changed.
-func (s *site) ownProgram() {
-	s.Helper()
-	require.NoError(s, copySelf(s.path("drill.new")))
-	require.NoError(s, os.Rename(s.path("drill.new"), s.path("drill")))
 }
 
 func TestSIGKILLLeavesNoChild(t *testing.T) {
@@ -67,7 +58,6 @@ func TestHungChildrenEndInOneLimit(t *testing.T) {
 func TestARestartEndsTheChildrenFirst(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.ownProgram()
 	pid := s.detach(s.args("--fork", "3", "--task", "stubborn", "--max-children", "3")...)
 	s.logged("ignoring SIGTERM", 3)
 	before := s.living()

@@ -33,7 +33,7 @@ func TestACrashReachesTheLogAndTheNextStart(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			args := s.args("--every", "200ms", "--crash-at", "8")
+			args := s.args("--every", "200ms", "--crash-at", "16")
 			var pid int
 			var p *process
 			if strings.HasPrefix(how, "-d") {
@@ -51,15 +51,15 @@ func TestACrashReachesTheLogAndTheNextStart(t *testing.T) {
 			}
 			if p != nil {
 				require.Equal(t, 2, p.exit())
-				require.Contains(t, s.read(p.err), "panic: beat 8 was told to crash")
+				require.Contains(t, s.read(p.err), "panic: beat 16 was told to crash")
 			} else {
 				s.gone(pid)
 			}
-			require.Equal(t, 1, strings.Count(s.read("log"), "panic: beat 8 was told to crash\n"))
+			require.Equal(t, 1, strings.Count(s.read("log"), "panic: beat 16 was told to crash\n"))
 			require.Contains(t, s.read("log"), "main.go:")
 			next := s.nextStart()
 			require.Contains(t, next, fmt.Sprintf("Died Before: PID %d, ", pid))
-			require.Contains(t, next, "Its last words in "+s.path("log")+": panic: beat 8 was told to crash\n")
+			require.Contains(t, next, "Its last words in "+s.path("log")+": panic: beat 16 was told to crash\n")
 		})
 	}
 }

@@ -66,8 +66,8 @@ func TestAStoppedProcessMissesTicksAndMakesNoBurst(t *testing.T) {
 	woken := bootNow()
 	s.signal(pid, syscall.SIGCONT)
 	s.beats(4)
-	after := bootNow()
 	starts := s.starts()
+	after := bootNow()
 	require.LessOrEqual(t, len(starts)-before, int((after-woken)/every)+3, "a burst")
 	s.requireOneATick(every)
 	dump := s.run("-s", "dump", "-p", s.path("pid")).out

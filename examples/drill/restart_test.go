@@ -138,8 +138,10 @@ func idle(t testing.TB) (idle, all int) {
 
 // It is not parallel to anything else in this package. A run on a machine that
 // has no time to spare shows nothing, and is repeated; where there never is any,
-// the test is skipped.
+// the test is skipped. One stall of a disk or a virtual machine shows nothing
+// either, three in a row do.
 func TestARestartMissesNoTick(t *testing.T) {
+	late := 0
 	for attempt := 1; ; attempt++ {
 		idleBefore, allBefore := idle(t)
 		report := restartsOnTheGrid(t)
@@ -148,8 +150,11 @@ func TestARestartMissesNoTick(t *testing.T) {
 		if report == "" {
 			return
 		}
-		require.Less(t, spare, 0.4, "%sof all processors' time, %.0f %% was to spare", report, 100*spare)
-		t.Logf("attempt %d was off the grid, but only %.0f %% of the processors' time was to spare", attempt, 100*spare)
+		if spare >= 0.4 {
+			late++
+		}
+		require.Less(t, late, 3, "%sof all processors' time, %.0f %% was to spare", report, 100*spare)
+		t.Logf("attempt %d was off the grid; %.0f %% of the processors' time was to spare", attempt, 100*spare)
 		if attempt == 12 {
 			t.Skip("this machine is too busy to measure")
 		}
@@ -335,17 +340,17 @@ func (s *site) move(from, to string) {
 func TestABinaryThatCannotBeExecutedAfterItsTrial(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	pid := s.detach(s.args("--work", "500ms")...)
-	s.beats(1)
+	pid := s.detach(s.args("--work", "2s")...)
 	s.script(fmt.Sprintf(`exec %s "$@"`, filepath.Join(programs.dir, "watched")))
+	s.beats(1) // one that has just begun
 	s.signal(pid, syscall.SIGHUP)
-	s.logged("Restarting: SIGHUP", 1)
+	s.logged("Restarting: SIGHUP, as soon as Execute", 1)
 	writer, err := os.OpenFile(s.bin, os.O_WRONLY, 0)
 	require.NoError(t, err)
 	s.logged("Restart Refused: the binary "+s.bin+" could not be executed. The running one goes on.", 1)
 	require.NoError(t, writer.Close())
 	require.Contains(t, s.read("log"), "the file is open for writing (is it still being copied?)")
-	s.beats(3)
+	s.beats(1)
 	require.False(t, restarted(pid))
 	require.False(t, s.lockFree())
 	require.Equal(t, pid, s.pidFile())

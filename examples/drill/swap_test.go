@@ -16,7 +16,7 @@ import (
 func TestAProgramThatIsReplacedAfterItsTrialIsTried(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	pid := s.detach(s.args("--every", "100ms", "--work", "1s")...)
+	pid := s.detach(s.args("--every", "100ms", "--work", "2s")...)
 	s.beats(1)
 	for n := 1; n <= 3; n++ {
 		s.signal(pid, syscall.SIGHUP)

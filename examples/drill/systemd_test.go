@@ -112,7 +112,7 @@ func TestTheWatchdogIsFedByProgress(t *testing.T) {
 	s := newSite(t)
 	supervisor := s.notified()
 	s.env = append(s.env, "WATCHDOG_USEC=400000")
-	p := s.start(s.args("--hang", "30")...)
+	p := s.start(s.args("--hang", "60")...)
 	signs := func(n int) {
 		for n > 0 {
 			if state := supervisor.next(); strings.HasPrefix(state, "WATCHDOG=1\nSTATUS=") {
@@ -124,7 +124,7 @@ func TestTheWatchdogIsFedByProgress(t *testing.T) {
 	s.signal(p.pid, syscall.SIGHUP)
 	s.logged("Restart: 1 (SIGHUP)", 1)
 	signs(3)
-	s.logged("beat 30", 1)
+	s.logged("beat 60", 1)
 	for last := time.Now(); time.Since(last) < 2*time.Second; {
 		require.NoError(t, supervisor.socket.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
 		if _, err := supervisor.socket.Read(make([]byte, 4096)); err == nil {
