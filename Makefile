@@ -2,7 +2,8 @@
 # and built by the go command itself, tools/race sees to the race detector, and
 # tools/memcached to the server of the tests that need one.
 #
-# CI runs `make test`, `make nested`, `make long` and `make lint` (.ci/run).
+# CI runs `make test`, `make nested`, `make fuzz`, `make long` and `make lint`
+# (.ci/run).
 
 GO      ?= go
 TIMEOUT ?= 8m
@@ -14,10 +15,13 @@ MINUTES ?= 10
 LIVES   ?= 200
 SEED    ?= 1
 
+FUZZTIME ?= 10s
+FUZZ     ?=
+
 GOLANGCI := bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help test race cross nested long generated generate lint fmt flaky explore chaos bench cover
+.PHONY: help test race cross nested fuzz long generated generate lint fmt flaky explore chaos bench cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -52,6 +56,9 @@ nested: ## vet and test the modules below this one, with the race detector
 		{ echo "nested: $${mod%/go.mod}"; $(GO) vet ./... && DAEMONTEST_CHECK=3 $(GO) test $$race -timeout $(TIMEOUT) ./...; }; } ) || exit 1; \
 	done
 	@echo "make nested: all good"
+
+fuzz: ## fuzz every target for 10 s: make fuzz FUZZTIME=5m FUZZ=LockFile
+	@GO=$(GO) tools/fuzz $(FUZZTIME) $(FUZZ)
 
 # They wait more than they work, and so go side by side.
 long: ## the longer forms: locks among 200 faults each, 500 times 20 starters, 60 lives among faults

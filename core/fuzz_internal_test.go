@@ -53,7 +53,7 @@ func FuzzSendArguments(f *testing.F) {
 		h.Stdout, h.Stderr = io.Discard, io.Discard
 		d := New("x", Every(time.Second), WithHost(h))
 		require.NoError(t, d.prepare())
-		if err := d.parse(strings.Split(line, "\x00")); err != nil || d.cmd.send == "" {
+		if err := d.parse(strings.Split(line, "\x00")); err != nil || d.cmd.done || d.cmd.send == "" {
 			return
 		}
 		require.Contains(t, []string{"stop", "restart", "dump"}, d.cmd.send)
