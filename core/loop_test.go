@@ -3,9 +3,12 @@ package core_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core"
@@ -344,5 +347,25 @@ func TestIterationsNeverOverlap(t *testing.T) {
 	}).Starts()
 	if most != 1 || !slices.IsSorted(starts) {
 		t.Errorf("%d iterations ran at a time", most)
+	}
+}
+
+// An iteration on the grid allocates nothing, nor does one at interval 0.
+func TestAnIterationAllocatesNothing(t *testing.T) {
+	const n = 2_000
+	for _, interval := range []time.Duration{0, time.Second} {
+		var before, after runtime.MemStats
+		measure := func(_ context.Context, d *core.Daemon) error {
+			switch d.Iteration() {
+			case 100: // the first ones grow what is kept
+				runtime.ReadMemStats(&before)
+			case 100 + n:
+				runtime.ReadMemStats(&after)
+				d.Stop("enough")
+			}
+			return nil
+		}
+		play(t, poller(core.Every(interval), core.Execute(measure)), daemontest.Scenario{Want: daemontest.Want{daemontest.Exit(0)}})
+		require.Less(t, after.Mallocs-before.Mallocs, uint64(n/2))
 	}
 }

@@ -62,13 +62,15 @@ func (m *machine) endIteration(e event) {
 	if pacing.HasGrid() {
 		m.d.counters.countOverrun(overran)
 	}
-	line := fmt.Sprintf("Run Loop Taking Too Long. Duration: %s Interval: %s", round(e.took), pacing.Interval)
 	switch {
-	case overran && m.overrun.told:
-		m.d.Logf("%s", line)
-		m.d.alerts.Note(kindOverrun, line)
 	case overran:
-		m.d.alert(kindOverrun, line)
+		line := fmt.Sprintf("Run Loop Taking Too Long. Duration: %s Interval: %s", round(e.took), pacing.Interval)
+		if m.overrun.told {
+			m.d.Logf("%s", line)
+			m.d.alerts.Note(kindOverrun, line)
+		} else {
+			m.d.alert(kindOverrun, line)
+		}
 	case pacing.NearLimit(e.took):
 		m.d.Logf("Warning: Run Loop Near Max Allowed Duration. Duration: %s Interval: %s", round(e.took), pacing.Interval)
 	}
