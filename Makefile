@@ -18,6 +18,10 @@ SEED    ?= 1
 FUZZTIME ?= 10s
 FUZZ     ?=
 
+# What was ignored when make was started (SIGINT by & in a script, SIGHUP by nohup)
+# would be ignored by the daemons of the tests, too.
+TEST := $(shell env --default-signal true 2>/dev/null && echo env --default-signal) $(GO) test
+
 GOLANGCI := bin/golangci-lint
 
 .DEFAULT_GOAL := help
@@ -37,7 +41,7 @@ test: ## the tests with the race detector, the other platforms, the generated fi
 race:
 	@memcached=$$(tools/memcached) && PATH="$$PATH:$${memcached%/*}" && export PATH && \
 	race=$$(GO=$(GO) tools/race) && set -x && \
-	DAEMONTEST_CHECK=3 $(GO) test $$race -p 4 -timeout $(TIMEOUT) ./...
+	DAEMONTEST_CHECK=3 $(TEST) $$race -p 4 -timeout $(TIMEOUT) ./...
 
 # What a platform lacks says so when it is asked for; it must not keep the
 # program from being built.
@@ -53,7 +57,7 @@ nested: ## vet and test the modules below this one, with the race detector
 	for mod in $$(find . -mindepth 2 -name go.mod -not -path '*/testdata/*' -not -path './tools/*' | sort); do \
 		( cd "$${mod%/go.mod}" && packages=$$($(GO) list ./...) && \
 		{ [ -z "$$packages" ] || \
-		{ echo "nested: $${mod%/go.mod}"; $(GO) vet ./... && DAEMONTEST_CHECK=3 $(GO) test $$race -timeout $(TIMEOUT) ./...; }; } ) || exit 1; \
+		{ echo "nested: $${mod%/go.mod}"; $(GO) vet ./... && DAEMONTEST_CHECK=3 $(TEST) $$race -timeout $(TIMEOUT) ./...; }; } ) || exit 1; \
 	done
 	@echo "make nested: all good"
 
@@ -67,7 +71,7 @@ long: ## the longer forms: locks among 200 faults each, 500 times 20 starters, 6
 	$(MAKE) --no-print-directory -j4 RACE_FLAG=$$race long-memcached long-etcd long-starters long-lives
 	@echo "make long: all good"
 
-LONG = $(GO) test $(RACE_FLAG) -count=1 -v -timeout 15m -run
+LONG = $(TEST) $(RACE_FLAG) -count=1 -v -timeout 15m -run
 .PHONY: long-memcached long-etcd long-starters long-lives
 long-memcached:
 	$(LONG) '^TestChaos$$' ./lock/memcachedlock -chaos.rounds 200
