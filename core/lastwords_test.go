@@ -3,12 +3,13 @@ package core_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/daemontest"
@@ -140,22 +141,28 @@ func TestAStateFileThatCannotBeWritten(t *testing.T) {
 	})
 }
 
-// At short intervals the file is written once a second.
-func TestTheStateFileIsWrittenOnceASecond(t *testing.T) {
-	seen := map[string]bool{}
-	play(t, equipped(core.Every(time.Millisecond), core.Execute(func(context.Context, *core.Daemon) error { return nil })), daemontest.Scenario{
+// The older the process, the more seldom the file is written, whatever the interval.
+func TestTheStateFileIsWrittenNowAndThen(t *testing.T) {
+	noted := map[time.Duration]string{}
+	look := func(at time.Duration) daemontest.Step {
+		return daemontest.At(at, daemontest.Do("look", func(w *daemontest.World) {
+			content, _ := w.File(statePath)
+			_, rest, _ := strings.Cut(content, `"iteration":`)
+			noted[at], _, _ = strings.Cut(rest, ",")
+		}))
+	}
+	const half = time.Second / 2
+	play(t, equipped(core.Every(time.Second/4), core.Execute(func(context.Context, *core.Daemon) error { return nil })), daemontest.Scenario{
 		Steps: daemontest.Steps{
-			daemontest.At(1500*time.Millisecond, daemontest.Do("look", func(w *daemontest.World) {
-				content, _ := w.File(statePath)
-				seen[fmt.Sprint(strings.Contains(content, `"iteration":1001`))] = true
-			})),
-			stopAt(1.6),
+			look(half), look(1500 * time.Millisecond), look(time.Minute - half),
+			look(10*time.Minute - half), look(10*time.Minute + 2*time.Second), look(20 * time.Minute), stopAt(1201),
 		},
 		Want: daemontest.Want{daemontest.Exit(0)},
 	})
-	if seen["false"] {
-		t.Error("after 1.5 s the file does not tell of iteration 1001")
-	}
+	require.Equal(t, map[time.Duration]string{
+		half: "1", 1500 * time.Millisecond: "5", time.Minute - half: "237",
+		10*time.Minute - half: "2365", 10*time.Minute + 2*time.Second: "2405", 20 * time.Minute: "4763",
+	}, noted)
 }
 
 // Two daemons in one folder have a file each.

@@ -15,9 +15,13 @@ import (
 	"github.com/evertick/evertick/lock"
 )
 
-// noteEvery is how often the state file is written at most, however many iterations
-// there are.
-const noteEvery = time.Second
+// The state file is written noteEvery at most, however many iterations there are; in
+// a process that is older than a minute, once for each sixtieth of its age, and once
+// in noteSeldom at least.
+const (
+	noteEvery  = time.Second
+	noteSeldom = time.Minute
+)
 
 // lifeState is what the state file holds of a process that runs, as JSON. A process
 // that ends by itself leaves no file.
@@ -49,7 +53,8 @@ type stateFile struct {
 	files host.Records
 	path  string // empty: there is none
 
-	noted atomic.Int64 // when it was written last, by the clock's Now, in ns
+	begun atomic.Int64 // when it was first noted, by the clock's Now, in ns
+	noted atomic.Int64 // and last
 
 	mu    sync.Mutex // held while it is written
 	state lifeState
@@ -109,11 +114,17 @@ func (f *stateFile) begin(s lifeState) error {
 
 // due reports whether the file is to be written again.
 func (f *stateFile) due(now time.Time) bool {
-	return f.path != "" && now.UnixNano()-f.noted.Load() >= int64(noteEvery)
+	if f.path == "" {
+		return false
+	}
+	noted := f.noted.Load()
+	pause := min(max(time.Duration(noted-f.begun.Load())/60, noteEvery), noteSeldom)
+	return now.UnixNano()-noted >= int64(pause)
 }
 
 // note writes how far the process has come.
 func (f *stateFile) note(now time.Time, change func(*lifeState)) {
+	f.begun.CompareAndSwap(0, now.UnixNano())
 	f.noted.Store(now.UnixNano())
 	f.mu.Lock()
 	defer f.mu.Unlock()
