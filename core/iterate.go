@@ -31,10 +31,11 @@ func (m *machine) onTick(e event) state {
 	}
 	m.noteInterval()
 	m.awaitOverdue(now)
-	m.jobs.repeat(m.d.set.pacing.Interval == 0 && m.d.set.calendar == nil && e.kind == tickDue)
+	repeats := m.d.set.pacing.Interval == 0 && m.d.set.calendar == nil && e.kind == tickDue
+	m.jobs.repeat(repeats)
 	m.jobs.start(executed, m.jobs.ctx, nil)
 	m.jobs.todo.before = m.keepTick()
-	if lease := m.lease; lease != nil {
+	if lease := m.lease; lease != nil && repeats {
 		m.jobs.todo.again = func() bool { return !lease.expired() }
 	}
 	return stateExecuting
