@@ -9,6 +9,7 @@ import (
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core/host"
+	"github.com/evertick/evertick/logfile"
 	"github.com/evertick/evertick/mail"
 )
 
@@ -45,7 +46,7 @@ func (d *Daemon) alert(kind, message string) {
 		d.child.Alertf("%s", message)
 		return
 	}
-	d.log.Print(message)
+	d.log.PrintAt(logfile.Error, message)
 	d.observe(host.Observation{Kind: host.Alerted, Text: message})
 	a := mail.Alert{Kind: kind, Text: message}
 	switch kind {

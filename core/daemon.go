@@ -172,6 +172,14 @@ func (d *Daemon) Restart(cause string) {
 // Logf writes a message to the log, formatted as by fmt.Sprintf.
 func (d *Daemon) Logf(format string, args ...any) { d.log.Printf(format, args...) }
 
+// Debugf is Logf for what helps to find a fault: it is logged, as "Debug: …", where
+// LogLevel is logfile.Debug, and costs nearly nothing elsewhere.
+func (d *Daemon) Debugf(format string, args ...any) {
+	if d.log.Enabled(logfile.Debug) {
+		d.log.PrintAt(logfile.Debug, logfile.Debug.Word()+fmt.Sprintf(format, args...))
+	}
+}
+
 // Log returns the log, for package logfile/slogger: it lets log/slog write to
 // it.
 func (d *Daemon) Log() *logfile.Log { return d.log }

@@ -70,8 +70,10 @@ type declaration struct {
 	lockPath string // of a lock file
 	standby  bool
 
-	logName logfile.Name
-	logJSON bool
+	logName    logfile.Name
+	logHandler logfile.Handler // in the place of a file
+	logLevel   logfile.Level
+	logJSON    bool
 
 	logCleaner logfile.Cleaner
 

@@ -19,7 +19,7 @@ const partsTimeout = time.Second
 func (m *machine) giveDump() {
 	text := m.dump()
 	give := func(text string) {
-		m.d.Logf("%s", text)
+		m.d.log.Tell(text)
 		m.d.reply("dump", replyOK, text)
 	}
 	parts := len(m.d.set.dumpParts)
@@ -71,8 +71,12 @@ func (m *machine) dump() string {
 	line("State", "%s", m.state)
 	line("Interval", "%s%s", m.d.set.pacingText(), m.d.set.origin("every"))
 	line("Next tick", "%s", m.nextTick())
-	line("Time-outs", "iteration %s%s, shutdown %s", orNo(set.iterationTimeout), set.origin("iteration-timeout"), set.shutdownTimeout)
+	line("Time-outs", "iteration %s%s, shutdown %s%s", orNo(set.iterationTimeout), set.origin("iteration-timeout"),
+		set.shutdownTimeout, set.origin("shutdown-timeout"))
 	line("Restart interval", "%s%s", orNo(set.restartEvery), set.origin("restart-every"))
+	if set.restartAboveMemory > 0 {
+		line("Memory limit", "%s%s", declaredMemory(set, time.Time{}), set.origin("restart-above-memory"))
+	}
 	line("After errors", "%s", m.errorPolicy())
 	line("Started", "%s", m.d.startedAt.Format(time.DateTime))
 	line("Uptime", "%s", m.d.Uptime())
@@ -91,7 +95,8 @@ func (m *machine) dump() string {
 	line("Duration", "mean %s, p99 %s", round(s.Mean), round(s.P99))
 	line("Idle", "%.1f %%", 100*(1-s.Busy))
 	line("Restarts", "%d, the last one: %s", s.Restarts, orNone(m.d.history.lastCause()))
-	line("Log file", "%s%s", orNone(m.d.log.Path()), m.d.set.origin("log"))
+	line("Log file", "%s%s", m.logGoesTo(), set.origin("log"))
+	line("Log level", "%s%s", set.logLevel, set.origin("log-level"))
 	line("Modes", "%s", m.modes())
 	line("Alerts", "%s%s", m.alertList(), m.d.set.origin("alerts"))
 	line("Plugins", "%s", m.pluginList())
@@ -167,6 +172,7 @@ func (m *machine) errorPolicy() string {
 	if set.maxRestarts != noMaxRestarts {
 		limit = fmt.Sprintf("at most %d in %s", set.maxRestarts, set.restartWindow)
 	}
+	limit += set.origin("max-restarts")
 	failures := ""
 	if set.maxFailures > 1 {
 		failures = fmt.Sprintf("%d failures in a row, then ", set.maxFailures)
@@ -187,6 +193,14 @@ func orNone(s string) string {
 		return "none"
 	}
 	return s
+}
+
+// logGoesTo returns the file of the log, or that there is none.
+func (m *machine) logGoesTo() string {
+	if m.d.set.logHandler != nil {
+		return "none: a handler takes the log"
+	}
+	return orNone(m.d.log.Path())
 }
 
 func (m *machine) modes() string {

@@ -69,7 +69,10 @@ func (d *Daemon) usage(app *kingpin.ApplicationModel, b flagBlocks) string {
 
 func (d *Daemon) filesInHelp() [][2]string {
 	log := d.logPath()
-	if log == "" {
+	switch {
+	case d.set.logHandler != nil:
+		log = "a handler"
+	case log == "":
 		log = "standard output"
 	}
 	single := "none: several instances can run at once"

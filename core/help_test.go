@@ -43,14 +43,22 @@ OPTIONS, also from the environment (POLLER_EVERY, …):
                                     (default file:/run/poller.lock)
       --log=FILE                    Log file; FOLDER/ for a file a day in it.
                                     (default /var/log/poller.log)
+      --log-level=LEVEL             What is logged: all from debug, info, warn
+                                    or error on. (default info)
       --alerts=URL                  How alert mail is sent, such as
                                     smtp://HOST:PORT. (default a writer)
       --to=ADDRESS …                Recipient of alert mail; may be repeated.
                                     (default ops@example.com)
       --restart-every=INTERVAL      Restart in place at this interval; 0 means
                                     never.
+      --restart-above-memory=SIZE   Restart in place when memory stays above
+                                    this, such as 200MB; 0 means never.
+      --max-restarts=N/TIME         How many restarts after errors there may be
+                                    in a time, such as 5/10m; none for no limit.
       --iteration-timeout=DURATION  How long an iteration may take; 0 means as
                                     long as it likes.
+      --shutdown-timeout=DURATION   How long a stop waits for the iteration, and
+                                    for teardown. (default 10s)
 
 FLAGS OF POLLER:
       --queue=QUEUE  Which queue.

@@ -387,11 +387,47 @@ func Standby() Option {
 }
 
 // WithLog sends the log to the file that name tells. It is asked again as
-// time goes, so that the log can rotate. Without it the log goes to standard
-// output.
+// time goes, so that the log can rotate. Without it, and where name is nil, the log
+// goes to standard output. Of WithLog and WithLogHandler the later one counts.
+//
+// A file that cannot be opened keeps a daemon with -d from starting. In the
+// foreground the log goes to standard output, with one warning, until the file can
+// be opened: where the folder is missing, the file may not be written or the disk
+// is full. What can be no log file, such as a folder or somebody else's file, is
+// refused there, too; and --check tells of all.
 func WithLog(name logfile.Name) Option {
 	return func(s *declaration) error {
-		s.logName = name
+		s.logName, s.logHandler = name, nil
+		return nil
+	}
+}
+
+// WithLogHandler sends the log to a handler and not to a file, such as
+// slogger.To(handler) of package logfile/slogger for a slog.Handler. From the
+// instant at which a log file would be opened until the end it takes all that is
+// logged, dumps and the lines of children too; a daemon that finds its lock held
+// tells standard output. Each program of a restarted daemon declares it for itself,
+// and so does the process that -d detaches, whose standard streams lead nowhere.
+// With -v the log goes to standard output, too.
+//
+// What the handler takes no care of is lost: the daemon neither rotates nor
+// retries. What it returns an error for, or panics at, goes to standard output.
+// There is then no file in which the next start could find last words, nor one
+// beside which alert mail waits: see WithSpool. nil means standard output.
+func WithLogHandler(h logfile.Handler) Option {
+	return func(s *declaration) error {
+		s.logName, s.logHandler = nil, h
+		return nil
+	}
+}
+
+// LogLevel sets the level of the least messages that are logged; logfile.Info by
+// default. Alerts have the level logfile.Error, a message that begins with
+// "Warning: " or "Error: " has the level that it names, and all else of Daemon.Logf
+// is logfile.Info. A dump is logged whatever the level is.
+func LogLevel(level logfile.Level) Option {
+	return func(s *declaration) error {
+		s.logLevel = level
 		return nil
 	}
 }

@@ -132,7 +132,7 @@ func (m *machine) keepTick() func() {
 
 // noLogNote warns of a log that -d sends nowhere.
 func (m *machine) noLogNote() string {
-	if m.d.Detached() && m.d.log.Path() == "" {
+	if m.d.Detached() && !m.d.log.Reaches() && m.d.log.Path() == "" {
 		return m.d.name + ": there is no log file: what it logs goes nowhere"
 	}
 	return ""

@@ -171,7 +171,7 @@ func (d *Daemon) fold() {
 	d.ticks = tickFile{records: d.host.Records, path: d.Path(d.set.tickFile), logf: d.Logf}
 	d.alerts = d.newAlertQueue()
 	d.log.Configure(logfile.Settings{
-		Name: d.set.logName, JSON: d.set.logJSON, Cleaner: d.set.logCleaner,
+		Name: d.set.logName, Handler: d.set.logHandler, Level: d.set.logLevel, JSON: d.set.logJSON, Cleaner: d.set.logCleaner,
 		Verbose: d.Verbose(), Silent: d.cmd.detach,
 	})
 }
@@ -231,6 +231,7 @@ func (d *Daemon) setUpChild(ctx context.Context, c *forker.Child, args []string)
 		Stdout: io.Discard, Stderr: d.host.Stderr, Resolve: d.Path,
 		Observe: func(_ int, message string) { c.Logf("%s", message) },
 	})
+	d.log.Configure(logfile.Settings{Level: d.set.logLevel})
 	tearDown := func(ctx context.Context) error {
 		d.tearDown(ctx)
 		return nil

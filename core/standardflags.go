@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,10 +23,16 @@ import (
 //	--lock               WithLock, by a URL that lock.Parse knows
 //	--log                WithLog: a file, or a folder with a slash behind it for
 //	                     a file a day; nothing for standard output
+//	--log-level          LogLevel: debug, info, warn or error
 //	--alerts             the transport of WithAlerts, by a URL that mail.Parse knows
 //	--to                 the recipients of WithAlerts; may be repeated
 //	--restart-every      RestartEvery
+//	--restart-above-memory
+//	                     RestartAboveMemory, such as 200MB
+//	--max-restarts       MaxRestarts: a number, and what time it is for, such as
+//	                     5/10m; none for no limit
 //	--iteration-timeout  IterationTimeout
+//	--shutdown-timeout   ShutdownTimeout
 //
 // The options that are declared among those given to New are the flags'
 // defaults. A flag on the command line comes first, then a variable of the
@@ -83,6 +90,10 @@ func standardFlags() []*standardFlag {
 			declared: declaredLog, set: setLog,
 		},
 		{
+			name: "log-level", help: "What is logged: all from debug, info, warn or error on.", placeholder: "LEVEL",
+			declared: func(s *declaration, _ time.Time) string { return s.logLevel.String() }, set: setLogLevel,
+		},
+		{
 			name: "alerts", help: "How alert mail is sent, such as smtp://HOST:PORT.", placeholder: "URL",
 			declared: func(s *declaration, _ time.Time) string { return named(s.alerts) }, set: setAlerts,
 		},
@@ -96,9 +107,22 @@ func standardFlags() []*standardFlag {
 			set:      byDuration(RestartEvery),
 		},
 		{
+			name: "restart-above-memory", help: "Restart in place when memory stays above this, such as 200MB; 0 means never.", placeholder: "SIZE",
+			declared: declaredMemory, set: setMemory,
+		},
+		{
+			name: "max-restarts", help: "How many restarts after errors there may be in a time, such as 5/10m; none for no limit.", placeholder: "N/TIME",
+			declared: declaredMaxRestarts, set: setMaxRestarts,
+		},
+		{
 			name: "iteration-timeout", help: "How long an iteration may take; 0 means as long as it likes.", placeholder: "DURATION",
 			declared: func(s *declaration, _ time.Time) string { return s.iterationTimeout.String() },
 			set:      byDuration(IterationTimeout),
+		},
+		{
+			name: "shutdown-timeout", help: "How long a stop waits for the iteration, and for teardown.", placeholder: "DURATION",
+			declared: func(s *declaration, _ time.Time) string { return s.shutdownTimeout.String() },
+			set:      byDuration(ShutdownTimeout),
 		},
 	}
 }
@@ -145,6 +169,62 @@ func parseDuration(text string) (d time.Duration, err error) {
 		return 0, fmt.Errorf("%q is no duration: give a number with its unit, such as 500ms, 5s or 1h30m", text)
 	}
 	return d, nil
+}
+
+func setLogLevel(s *declaration, text string) error {
+	level, err := logfile.ParseLevel(text)
+	if err != nil {
+		return err
+	}
+	return LogLevel(level)(s)
+}
+
+// declaredMemory returns the mark of RestartAboveMemory; empty where there is none.
+func declaredMemory(s *declaration, _ time.Time) string {
+	switch mark := s.restartAboveMemory; {
+	case mark == 0:
+		return ""
+	case mark%(1<<20) == 0:
+		return fmt.Sprintf("%dMB", mark>>20)
+	default:
+		return fmt.Sprintf("%dB", mark)
+	}
+}
+
+func setMemory(s *declaration, text string) error {
+	if text == "0" {
+		return RestartAboveMemory(0)(s)
+	}
+	flag := kingpin.New("", "").Flag("size", "")
+	size := flag.Bytes()
+	if flag.Model().Value.Set(text) != nil || *size < 0 {
+		return fmt.Errorf("%q is no size: give a number with its unit, such as 200MB or 1GB", text)
+	}
+	return RestartAboveMemory(uint64(*size))(s)
+}
+
+func declaredMaxRestarts(s *declaration, _ time.Time) string {
+	if s.maxRestarts == noMaxRestarts {
+		return ""
+	}
+	return fmt.Sprintf("%d/%s", s.maxRestarts, s.restartWindow)
+}
+
+func setMaxRestarts(s *declaration, text string) error {
+	if text == "none" {
+		s.maxRestarts, s.restartWindow = noMaxRestarts, quietAfter
+		return nil
+	}
+	count, window, _ := strings.Cut(text, "/")
+	n, err := strconv.Atoi(count)
+	if err != nil {
+		return fmt.Errorf("%q is no number of restarts: give one and the time it is for, such as 5/10m, or none", text)
+	}
+	d, err := parseDuration(window)
+	if err != nil {
+		return err
+	}
+	return MaxRestarts(n, d)(s)
 }
 
 func declaredLog(s *declaration, wall time.Time) string {

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/evertick/evertick/lock"
@@ -18,11 +21,6 @@ func (d *Daemon) checkEnvironment(ctx context.Context) error {
 	if d.cmd.pidFile != "" && d.inherited == nil {
 		if err := d.host.PIDFiles.Check(d.Path(d.cmd.pidFile)); err != nil {
 			errs = append(errs, fmt.Errorf("PID file: %w", err))
-		}
-	}
-	if path := d.logPath(); path != "" {
-		if err := d.host.Files.Check(path); err != nil {
-			errs = append(errs, fmt.Errorf("log file: %w", err))
 		}
 	}
 	if d.set.lock != nil {
@@ -42,7 +40,30 @@ func (d *Daemon) checkEnvironment(ctx context.Context) error {
 	for _, f := range d.set.checks {
 		errs = append(errs, recovered(func() error { return f(ctx, d) }))
 	}
-	return errors.Join(errs...)
+	return d.withLogFile(errors.Join(errs...))
+}
+
+// withLogFile adds to the errors of a start that the log file cannot be opened. That
+// alone keeps nobody in the foreground from starting, where it may come right: the
+// log goes to standard output until then.
+func (d *Daemon) withLogFile(errs error) error {
+	path := d.logPath()
+	if path == "" {
+		return errs
+	}
+	err := d.host.Files.Check(path)
+	if err == nil || errs == nil && !d.Detached() && !d.cmd.check && mayComeRight(err) {
+		return errs
+	}
+	return errors.Join(errs, fmt.Errorf("log file: %w", err))
+}
+
+// mayComeRight reports whether it is the machine that keeps a file from being
+// opened, and not what its path names.
+func mayComeRight(err error) bool {
+	return slices.ContainsFunc([]error{
+		fs.ErrNotExist, fs.ErrPermission, syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.EIO,
+	}, func(target error) bool { return errors.Is(err, target) })
 }
 
 // folder returns the error that no relative path means anything.

@@ -116,6 +116,33 @@ func TestTheStandardFlags(t *testing.T) {
 	})
 }
 
+// The flags of what follows errors, memory and a stop do what their options do.
+func TestTheFlagsOfRestartAndStop(t *testing.T) {
+	play(t, standard(), daemontest.Scenario{
+		Args: "-d --max-restarts 1/2h --shutdown-timeout 3s --restart-above-memory 200MB", Execute: daemontest.Instantly().FailsAt(16, errBoom).FailsAt(17, errBoom),
+		Steps: daemontest.Steps{at(1.5, usr1)},
+		Want: daemontest.Want{
+			daemontest.Exit(1), daemontest.Restarts(1), daemontest.Logs("there were 1 restarts after errors within 2h0m0s already"),
+			daemontest.Logs("\nMemory limit:      200MB (--restart-above-memory)\n"), daemontest.Logs("shutdown 3s (--shutdown-timeout)\n"),
+			daemontest.Logs("restart, at most 1 in 2h0m0s (--max-restarts); pauses of"),
+		},
+	})
+	play(t, standard(core.MaxRestarts(0, time.Hour), core.RestartAboveMemory(100<<20), core.ShutdownTimeout(time.Minute)), daemontest.Scenario{
+		Args: "-d --max-restarts none", Env: map[string]string{"POLLER_SHUTDOWN_TIMEOUT": "3s", "POLLER_RESTART_ABOVE_MEMORY": "0"},
+		Execute: daemontest.Instantly().FailsAt(16, errBoom).HangsAt(20),
+		Steps:   daemontest.Steps{at(1.5, daemontest.Memory(300<<20)), stopAt(30.5)},
+		Want:    daemontest.Want{daemontest.Restarts(1), daemontest.Exit(1), daemontest.EndsAt(34500 * time.Millisecond), daemontest.NoLog("resident memory")},
+	})
+	play(t, standard(), daemontest.Scenario{
+		Args: "-d", Env: map[string]string{"POLLER_RESTART_ABOVE_MEMORY": "64MB"}, Execute: daemontest.Instantly(),
+		Steps: daemontest.Steps{
+			at(2.5, daemontest.Memory(100<<20)), daemontest.AfterLog("Restarting: resident memory", 0, daemontest.Memory(8<<20)),
+			stopAt(20.5),
+		},
+		Want: daemontest.Want{daemontest.Restarts(1), daemontest.Exit(0), daemontest.Logs("resident memory 100 MB above 64 MB")},
+	})
+}
+
 // Named flags are there, and no others.
 func TestStandardFlagsCanBeNamed(t *testing.T) {
 	declare := equipped(core.StandardFlags("every", "log"))

@@ -101,7 +101,8 @@ func TestFoldersMustBeThere(t *testing.T) {
 	for args, declare := range map[string]NewFunc{
 		"-p no/d.pid": beater,
 		"-p .":        beater,
-		"-v":          with(beater, core.WithLog(logfile.Fixed("no/d.log"))),
+		"-d":          with(beater, core.WithLog(logfile.Fixed("no/d.log"))),
+		"-v":          with(beater, core.WithLog(logfile.Fixed("."))),
 		"-dv":         with(beater, core.WithLog(logfile.Fixed("."))),
 		"":            with(beater, core.WithLock(lock.File("/srv/no/d.lock"))),
 		"-p d.lock":   beater,

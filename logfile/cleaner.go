@@ -156,6 +156,6 @@ func (l *Log) limitSize() {
 	}
 	if !l.asideFailed {
 		l.asideFailed = true
-		l.emit(l.lines.append(nil, fmt.Sprintf("Warning: the log file %s is too large, and stays so: %v", l.path, err)))
+		l.emit(l.lines.append(nil, Warn, fmt.Sprintf("Warning: the log file %s is too large, and stays so: %v", l.path, err)))
 	}
 }

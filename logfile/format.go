@@ -34,9 +34,9 @@ func (f *formatter) setTime(wall time.Time) {
 }
 
 // append appends a message as lines of the log.
-func (f *formatter) append(b []byte, message string) []byte {
+func (f *formatter) append(b []byte, level Level, message string) []byte {
 	if f.json {
-		return f.appendJSON(b, message)
+		return f.appendJSON(b, level, message)
 	}
 	message = strings.TrimSuffix(message, "\n")
 	for line := range strings.SplitSeq(message, "\n") {
@@ -55,11 +55,11 @@ type object struct {
 	PID   int       `json:"pid"`
 }
 
-func (f *formatter) appendJSON(b []byte, message string) []byte {
+func (f *formatter) appendJSON(b []byte, level Level, message string) []byte {
 	out := bytes.NewBuffer(b)
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(object{f.wall, "INFO", message, f.pid}) // a buffer takes everything
+	_ = encoder.Encode(object{f.wall, level.word(), message, f.pid}) // a buffer takes everything
 	return out.Bytes()
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/evertick/evertick/clockwork"
@@ -58,6 +59,13 @@ type Settings struct {
 	// JSON makes each message a JSON object with time, level, msg and pid.
 	JSON bool
 
+	// Level is that of the least messages that are written. Zero means Info.
+	Level Level
+
+	// Handler takes the messages from Open to Close, in the place of a file: Name
+	// is then nil. Nil means that there is none.
+	Handler Handler
+
 	// Verbose writes to standard output, too, what goes to the file.
 	Verbose bool
 
@@ -74,12 +82,16 @@ type Settings struct {
 type Log struct {
 	config Config
 
+	level      atomic.Int64 // of Settings
+	hasHandler atomic.Bool
+
 	mu       slot // held while a line is written
 	settings Settings
 	lines    formatter
 	buf      []byte // the line being written
 
 	namePanicSaid bool
+	handlerFailed bool // that it has was said
 
 	isOpen  bool   // the file may be touched
 	path    string // of the file that the log belongs into; empty for standard output
@@ -128,6 +140,8 @@ func (l *Log) Configure(s Settings) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.settings = s
+	l.level.Store(int64(s.Level))
+	l.hasHandler.Store(s.Handler != nil)
 	l.lines.json = s.JSON
 	l.stdout.setJSON(s.JSON)
 	l.stderr.setJSON(s.JSON)
@@ -147,10 +161,24 @@ func (l *Log) Settings() Settings {
 // is dropped. It blocks while the file does, and never fails. A standard output
 // that takes nothing holds up one caller, for 100ms; from then on up to 1 MiB
 // is queued for it and the rest dropped, which is said when it flows again.
-func (l *Log) Print(message string) {
-	l.write(message)
-	l.observe(l.config.PID, message)
+//
+// A message that begins with "Error: " or "Warning: " has that level, any other
+// one Info.
+func (l *Log) Print(message string) { l.PrintAs(l.config.PID, message) }
+
+// PrintAs logs a message under another PID than the daemon's: that of the child
+// that it comes from. Otherwise it does what Print does.
+func (l *Log) PrintAs(pid int, message string) {
+	if level := levelOf(message); l.Enabled(level) {
+		l.record(pid, level, message, nil)
+	}
 }
+
+// PrintAt logs a message of a level, which its text need not tell.
+func (l *Log) PrintAt(level Level, message string) { l.Deliver(level, message, nil) }
+
+// Tell logs a message that somebody has asked for: whatever the level of the log.
+func (l *Log) Tell(message string) { l.record(l.config.PID, Info, message, nil) }
 
 // Printf logs a message that it formats as fmt.Sprintf does.
 func (l *Log) Printf(format string, args ...any) {
@@ -170,7 +198,7 @@ func (l *Log) Format(message string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines.setTime(wall)
-	line := l.lines.append(nil, message)
+	line := l.lines.append(nil, levelOf(message), message)
 	return string(line[:len(line)-1])
 }
 

@@ -6,17 +6,29 @@ import (
 	"time"
 )
 
-// Open makes the log go to its file from now on. It does nothing when the log
-// is open. Where the file cannot be opened, the log goes to standard output
-// until it can.
+// Open makes the log go to its file, or its handler, from now on. It does nothing
+// when the log is open. Where the file cannot be opened, the log goes to standard
+// output until it can.
 func (l *Log) Open() {
+	if h, held := l.open(); h != nil {
+		l.hand(h, held)
+	}
+}
+
+// open returns the handler, if there is one, and what was held for a file.
+func (l *Log) open() (h Handler, held Held) {
 	l.mu.Lock()
 	defer l.unlock()
 	if l.isOpen {
-		return
+		return nil, Held{}
 	}
 	l.isOpen = true
+	if h = l.settings.Handler; h != nil {
+		held, l.held, l.broken = l.held.take(), heldLines{}, false
+		return h, held
+	}
 	l.refresh()
+	return nil, Held{}
 }
 
 // Opened reports whether the log is between Open and Close.
@@ -32,7 +44,7 @@ func (l *Log) Opened() bool {
 func (l *Log) Retry() {
 	l.mu.Lock()
 	defer l.unlock()
-	if l.isOpen {
+	if l.isOpen && l.settings.Handler == nil {
 		l.refresh()
 	}
 }
@@ -67,13 +79,15 @@ func (l *Log) Path() string {
 	return l.path
 }
 
-// Reaches reports whether a message that is logged now reaches anything: a file
-// that can be written, or a standard output that leads somewhere. A message
+// Reaches reports whether a message that is logged now reaches anything: a handler,
+// a file that can be written, or a standard output that leads somewhere. A message
 // that is held for a file that cannot be written has not reached it yet.
 func (l *Log) Reaches() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
+	case l.isOpen && l.settings.Handler != nil:
+		return true
 	case l.path == Null:
 		return false
 	case l.path == Stderr:
@@ -100,7 +114,7 @@ func (l *Log) refresh() {
 // with the first line of each second.
 func (l *Log) advance(wall time.Time) {
 	l.lines.setTime(wall)
-	if l.isOpen && l.checked != wall.Unix() {
+	if l.isOpen && l.settings.Handler == nil && l.checked != wall.Unix() {
 		l.reopen(wall)
 	}
 }
@@ -151,7 +165,7 @@ func (l *Log) move(path string) {
 	l.wantClean()
 	if l.stayed {
 		l.stayed = false
-		l.emit(l.lines.append(nil, "The log file can be opened again. What was logged meanwhile is in the file before it."))
+		l.emit(l.lines.append(nil, Info, "The log file can be opened again. What was logged meanwhile is in the file before it."))
 	}
 }
 
@@ -161,7 +175,7 @@ func (l *Log) stay(err error) {
 		return
 	}
 	l.stayed = true
-	l.emit(l.lines.append(nil, fmt.Sprintf(
+	l.emit(l.lines.append(nil, Warn, fmt.Sprintf(
 		"Warning: the log file %s cannot be opened, the log stays with the file before it until it can: %v", l.path, err)))
 }
 
@@ -193,12 +207,12 @@ func (l *Log) sayNamePanic(value any) {
 	if stream(where) {
 		where = "standard output"
 	}
-	l.emit(l.lines.append(nil, fmt.Sprintf("Warning: the log's name function panicked, the log stays with %s: %v", where, value)))
+	l.emit(l.lines.append(nil, Warn, fmt.Sprintf("Warning: the log's name function panicked, the log stays with %s: %v", where, value)))
 }
 
 // header writes the first line after a file was opened.
 func (l *Log) header() {
-	line := l.lines.append(nil, headerText(l.config.Daemon)+l.config.Host)
+	line := l.lines.append(nil, Info, headerText(l.config.Daemon)+l.config.Host)
 	if err := l.out.write(line); err != nil {
 		l.fail(err)
 	}

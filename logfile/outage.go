@@ -3,6 +3,7 @@ package logfile
 import (
 	"bytes"
 	"fmt"
+	"iter"
 )
 
 // heldLimit bounds the lines that are held for a file that cannot be written.
@@ -45,7 +46,7 @@ func (l *Log) fail(err error) {
 	if !l.heard(l.stdout) {
 		meanwhile = "up to 1 MiB of lines is held"
 	}
-	line := l.lines.append(nil, fmt.Sprintf(
+	line := l.lines.append(nil, Warn, fmt.Sprintf(
 		"Warning: the log file %s cannot be written, %s until it can: %v", l.path, meanwhile, err))
 	l.toStdout(line)
 	l.held.add(line)
@@ -75,7 +76,7 @@ func (l *Log) recover() {
 		text += fmt.Sprintf(" %d lines %s.", l.held.lost, fate)
 	}
 	l.held.lost, l.broken = 0, false
-	if err := l.out.write(l.lines.append(nil, text)); err != nil {
+	if err := l.out.write(l.lines.append(nil, Info, text)); err != nil {
 		l.fail(err)
 	}
 }
@@ -94,7 +95,24 @@ type Held struct {
 func (l *Log) Held() Held {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return Held{bytes.Clone(l.held.buf.Bytes()), l.held.lost}
+	return l.held.take()
+}
+
+// take returns a copy of what is held.
+func (h *heldLines) take() Held { return Held{bytes.Clone(h.buf.Bytes()), h.lost} }
+
+// all returns the lines, and how many were lost in the last one.
+func (h Held) all() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for line := range bytes.Lines(h.Lines) {
+			if !yield(string(bytes.TrimSuffix(line, []byte("\n")))) {
+				return
+			}
+		}
+		if h.Lost > 0 {
+			yield(fmt.Sprintf("%d lines that were held for the log file are lost", h.Lost))
+		}
+	}
 }
 
 // TakeOver lets the log hold what the one before held, ahead of its own lines.

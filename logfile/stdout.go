@@ -107,7 +107,7 @@ func (s *stdout) wrote(line queuedLine, err error) bool {
 		return true
 	}
 	if s.dropped > 0 {
-		s.add(s.lines.append(nil, fmt.Sprintf("Warning: standard output was not read, %d lines were dropped.", s.dropped)))
+		s.add(s.lines.append(nil, Warn, fmt.Sprintf("Warning: standard output was not read, %d lines were dropped.", s.dropped)))
 		s.dropped = 0
 		return true
 	}

@@ -6,13 +6,22 @@ import (
 )
 
 // write formats and writes a message.
-func (l *Log) write(message string) {
-	wall := l.config.Clock.Wall()
+func (l *Log) write(m Message) {
 	l.mu.Lock()
 	defer l.unlock()
-	l.advance(wall)
-	l.buf = l.lines.append(l.buf[:0], message)
+	l.advance(m.Time)
+	l.buf = l.linesOf(m.PID).append(l.buf[:0], m.Level, m.Text)
 	l.emit(l.buf)
+}
+
+// linesOf returns what makes the lines of a process.
+func (l *Log) linesOf(pid int) *formatter {
+	if pid == l.config.PID {
+		return &l.lines
+	}
+	f := &formatter{pid: pid, json: l.lines.json}
+	f.setTime(l.lines.wall)
+	return f
 }
 
 // WriteLine writes a line, with its newline, that is formatted already. Observe
@@ -84,7 +93,7 @@ func (l *Log) sayStdoutFailure() {
 	}
 	if err := l.stdout.failure(); err != nil {
 		l.stdoutFailureSaid = true
-		l.toFile(l.lines.append(nil, fmt.Sprintf("Warning: standard output cannot be written: %v", err)))
+		l.toFile(l.lines.append(nil, Warn, fmt.Sprintf("Warning: standard output cannot be written: %v", err)))
 	}
 }
 

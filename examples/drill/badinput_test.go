@@ -29,6 +29,8 @@ func TestBadInputIsToldInOneLine(t *testing.T) {
 		args []string
 		as   uint32
 		want []string
+
+		onlyDetached bool // in the foreground it is a warning; --check tells it, too
 	}{
 		{name: "unknown long flag", args: []string{"--evry", "1s"}, want: []string{"unknown long flag '--evry'; did you mean --every? See --help"}},
 		{name: "a flag like no other", args: []string{"--xyzzy"}, want: []string{"unknown long flag '--xyzzy'; see --help"}},
@@ -44,6 +46,13 @@ func TestBadInputIsToldInOneLine(t *testing.T) {
 		{name: "interval: no unit", args: []string{"--every", "5"}, want: []string{`--every: "5" is no duration`, "give a number with its unit"}},
 		{name: "work: negative", args: []string{"--work=-1s"}, want: []string{"--work -1s", "give "}},
 		{name: "iteration time-out: negative", args: []string{"--iteration-timeout=-1s"}, want: []string{"--iteration-timeout: ", "give "}},
+		{name: "memory: no size", args: []string{"--restart-above-memory", "much"}, want: []string{`--restart-above-memory: "much" is no size`, "give a number with its unit"}},
+		{name: "memory: negative", args: []string{"--restart-above-memory=-1MB"}, want: []string{`--restart-above-memory: "-1MB" is no size`, "give a number"}},
+		{name: "restarts: no number", args: []string{"--max-restarts", "some"}, want: []string{`--max-restarts: "some" is no number of restarts`, "such as 5/10m"}},
+		{name: "restarts: no time", args: []string{"--max-restarts", "5"}, want: []string{`--max-restarts: "" is no duration`, "give a number with its unit"}},
+		{name: "restarts: negative", args: []string{"--max-restarts=-1/5m"}, want: []string{"--max-restarts: ", "give a number from 0"}},
+		{name: "shutdown time-out: none", args: []string{"--shutdown-timeout", "0s"}, want: []string{"--shutdown-timeout: ", "give a positive duration"}},
+		{name: "log level: unknown", args: []string{"--log-level", "loud"}, want: []string{`--log-level: "loud" is no level`, "give debug, info, warn or error"}},
 		{name: "restart interval: too short", args: []string{"--restart-every", "9s"}, want: []string{"--restart-every: ", "9s", "10s", "give "}},
 		{name: "fork: negative", args: []string{"--fork=-1"}, want: []string{"--fork -1 is too small: give 0 or more"}},
 		{name: "children: none", args: []string{"--max-children", "0"}, want: []string{"--max-children 0 is too small: give 1 or more"}},
@@ -77,9 +86,9 @@ func TestBadInputIsToldInOneLine(t *testing.T) {
 		{name: "PID file: a device", args: []string{"-p", "/dev/full"}, want: []string{"PID file", "/dev/full", "name "}},
 		{name: "PID file under /proc", args: []string{"-p", "/proc/pid"}, want: []string{"PID file", "/proc/pid", "name "}},
 
-		{name: "log: folder missing", args: []string{"--log", s.path("no/log")}, want: []string{"log file", s.path("no/log"), "create the folder"}},
-		{name: "log: folder unwritable", args: []string{"--log", s.path("log")}, as: nobody, want: []string{"log file", s.path("log"), "let user 65534 write"}},
-		{name: "log: file unwritable", args: []string{"--log", s.path("file")}, as: nobody, want: []string{"log file", s.path("file"), "let user 65534 write"}},
+		{name: "log: folder missing", onlyDetached: true, args: []string{"--log", s.path("no/log")}, want: []string{"log file", s.path("no/log"), "create the folder"}},
+		{name: "log: folder unwritable", onlyDetached: true, args: []string{"--log", s.path("log")}, as: nobody, want: []string{"log file", s.path("log"), "let user 65534 write"}},
+		{name: "log: file unwritable", onlyDetached: true, args: []string{"--log", s.path("file")}, as: nobody, want: []string{"log file", s.path("file"), "let user 65534 write"}},
 		{name: "log: a folder", args: []string{"--log", s.path("folder")}, want: []string{"log file", s.path("folder"), "name "}},
 		{name: "log: a device", args: []string{"--log", "/dev/full"}, want: []string{"log file", "/dev/full", "name "}},
 		{name: "log: a FIFO", args: []string{"--log", s.path("fifo")}, want: []string{"log file", s.path("fifo"), "name "}},
@@ -94,6 +103,9 @@ func TestBadInputIsToldInOneLine(t *testing.T) {
 				args = withDefault(withDefault(args, "--lock", "null:"), "--log", "")
 			}
 			ways := [][]string{args, append([]string{"-d"}, args...)}
+			if c.onlyDetached {
+				ways[0] = append([]string{"--check"}, args...)
+			}
 			if slices.Contains(args, "-s") || slices.Contains(args, "-d") {
 				ways = ways[:1]
 			}

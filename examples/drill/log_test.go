@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -64,6 +65,23 @@ func TestTheLogWaitsForItsFolder(t *testing.T) {
 	require.Zero(t, p.exit())
 	require.Equal(t, 1, strings.Count(s.read("old/log"), "cannot be opened"), "it is said once")
 	s.requireAllBeats(s.read("old/log") + s.read("logs/log"))
+}
+
+// In the foreground a log whose folder is missing at the start goes to standard
+// output until it is there.
+func TestTheLogWaitsForItsFolderFromTheStart(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.start(s.args("--every", "20ms", "--log", s.path("logs/log"))...)
+	s.beats(3)
+	require.NoError(t, os.Mkdir(s.path("logs"), 0o755))
+	s.eventually("the log", func() bool { return strings.Contains(s.read("logs/log"), "The log file can be written again.") })
+	s.signal(p.pid, syscall.SIGTERM)
+	require.Zero(t, p.exit())
+	out := s.read(p.out)
+	require.Equal(t, 1, strings.Count(out, "/logs/log cannot be written, the log goes to standard output until it can"), out)
+	require.Contains(t, out, "] "+strconv.Itoa(p.pid)+" beat 1\n")
+	s.requireAllBeats(s.read("logs/log"))
 }
 
 func TestAFullDiskLosesNoLine(t *testing.T) {

@@ -19,22 +19,32 @@ type Daemon interface{ Log() *logfile.Log }
 // later, when the log's settings are known.
 func New(d Daemon) *slog.Logger { return slog.New(Handler(d.Log())) }
 
-// Handler returns a handler that writes records to the log, from level Info on.
-// Whether as text or JSON is settled by the log's Configure before it. As text
-// a record is its message, after "Warning: " or "Error: ", and its attributes.
-// A slog.LogValuer must not log through it.
+// Handler returns a handler that writes records to the log, from the level of the
+// log on. Whether as text, as JSON or to a handler of the user's own (see To) is
+// settled by the log's Configure before it. As text a record is its message, after
+// "Debug: ", "Warning: " or "Error: ", and its attributes. A slog.LogValuer must
+// not log through it.
 func Handler(l *logfile.Log) slog.Handler {
+	if s, ok := l.Settings().Handler.(sink); ok {
+		return textOf(l, s.with(l.Config().PID))
+	}
 	if l.Settings().JSON {
 		pid := []slog.Attr{slog.Int("pid", l.Config().PID)}
-		return jsonHandler{l, slog.NewJSONHandler(lineWriter{l}, nil).WithAttrs(pid)}
+		return jsonHandler{l, slog.NewJSONHandler(lineWriter{l}, &slog.HandlerOptions{Level: all}).WithAttrs(pid)}
 	}
-	h := textHandler{log: l, mu: &sync.Mutex{}, out: &bytes.Buffer{}}
-	h.inner = slog.NewTextHandler(h.out, &slog.HandlerOptions{ReplaceAttr: attributesOnly})
-	return h
+	return textOf(l, nil)
 }
 
-// enabled reports whether records of a level are written.
-func enabled(level slog.Level) bool { return level >= slog.LevelInfo }
+// all is below every level: which ones count is the log's.
+const all = slog.Level(math.MinInt)
+
+// textOf returns a handler that writes text; the records themselves go to direct,
+// where the log belongs to a handler.
+func textOf(l *logfile.Log, direct slog.Handler) slog.Handler {
+	h := textHandler{log: l, mu: &sync.Mutex{}, out: &bytes.Buffer{}, direct: direct}
+	h.inner = slog.NewTextHandler(h.out, &slog.HandlerOptions{Level: all, ReplaceAttr: attributesOnly})
+	return h
+}
 
 // lineWriter takes the lines of slog.JSONHandler, one in each Write.
 type lineWriter struct{ log *logfile.Log }
@@ -52,7 +62,9 @@ type jsonHandler struct {
 
 var _ slog.Handler = jsonHandler{}
 
-func (h jsonHandler) Enabled(_ context.Context, level slog.Level) bool { return enabled(level) }
+func (h jsonHandler) Enabled(_ context.Context, level slog.Level) bool {
+	return h.log.Enabled(logfile.Level(level))
+}
 
 func (h jsonHandler) Handle(ctx context.Context, r slog.Record) error {
 	r.Time = h.log.Config().Clock.Wall()
@@ -79,22 +91,34 @@ type textHandler struct {
 	mu    *sync.Mutex // guards out, which all handlers derived from one share
 	out   *bytes.Buffer
 	inner slog.Handler // writes the attributes of a record to out
+
+	direct slog.Handler // takes the record as it is; nil where only its text is logged
 }
 
 var _ slog.Handler = textHandler{}
 
-func (h textHandler) Enabled(_ context.Context, level slog.Level) bool { return enabled(level) }
+func (h textHandler) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.log.Enabled(logfile.Level(level)) && (h.direct == nil || h.direct.Enabled(ctx, level))
+}
 
 func (h textHandler) Handle(ctx context.Context, r slog.Record) error {
 	attrs, err := h.attributes(ctx, r)
 	if err != nil {
 		return err
 	}
-	text := levelWord(r.Level) + r.Message
+	level := logfile.Level(r.Level)
+	text := level.Word() + r.Message
 	if attrs != "" {
 		text += " " + attrs
 	}
-	h.log.Print(text)
+	var deliver func() error
+	if h.direct != nil {
+		deliver = func() error {
+			r.Time = h.log.Config().Clock.Wall()
+			return h.direct.Handle(ctx, r)
+		}
+	}
+	h.log.Deliver(level, text, deliver)
 	return nil
 }
 
@@ -111,18 +135,24 @@ func (h textHandler) attributes(ctx context.Context, r slog.Record) (string, err
 
 func (h textHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	h.inner = h.inner.WithAttrs(attrs)
+	if h.direct != nil {
+		h.direct = h.direct.WithAttrs(attrs)
+	}
 	return h
 }
 
 func (h textHandler) WithGroup(name string) slog.Handler {
 	h.inner = h.inner.WithGroup(name)
+	if h.direct != nil {
+		h.direct = h.direct.WithGroup(name)
+	}
 	return h
 }
 
 // The record's own level and message go to the inner handler as these, to tell
 // them from attributes of the same names; a zero time is left out anyway.
 const (
-	ownLevel   = slog.Level(math.MinInt)
+	ownLevel   = all
 	ownMessage = "\x00the record's own message\x00"
 )
 
@@ -135,15 +165,4 @@ func attributesOnly(groups []string, a slog.Attr) slog.Attr {
 		return slog.Attr{}
 	}
 	return a
-}
-
-func levelWord(level slog.Level) string {
-	switch {
-	case level >= slog.LevelError:
-		return "Error: "
-	case level >= slog.LevelWarn:
-		return "Warning: "
-	default:
-		return ""
-	}
 }

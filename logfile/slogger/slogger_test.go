@@ -120,6 +120,49 @@ func TestSlogLevels(t *testing.T) {
 	}
 }
 
+// The log's own level counts, and debugging is told by its word.
+func TestSlogDebug(t *testing.T) {
+	for _, json := range []bool{false, true} {
+		f := newFixture(t, logfile.Settings{JSON: json, Level: logfile.Debug})
+		log := slog.New(slogger.Handler(f.Log))
+		log.Debug("found", "n", 1)
+		want := "Debug: found n=1\n"
+		if json {
+			want = `"level":"DEBUG","msg":"found","pid":12345,"n":1}`
+		}
+		if out := f.stdout.String(); !strings.Contains(out, want) || log.Enabled(t.Context(), slog.LevelDebug-1) {
+			t.Errorf("JSON %t: %q is not in %q", json, want, out)
+		}
+	}
+}
+
+// A handler of one's own has messages and records; the latter with their groups.
+// Its own level counts, too.
+func TestAHandlerOfOnesOwn(t *testing.T) {
+	var out bytes.Buffer
+	h := slogger.To(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	f := newFixture(t, logfile.Settings{Handler: h})
+	f.Open()
+	log := slog.New(slogger.Handler(f.Log)).With("job", 7).WithGroup("db")
+	log.Info("not shown")
+	f.Print("nor this")
+	f.Print("Warning: slow\n")
+	log.Error("broken", "rows", 12)
+	f.Close()
+	log.Error("late")
+	const want = "time=2026-11-23T08:12:44.000Z level=WARN msg=slow pid=12345\n" +
+		"time=2026-11-23T08:12:44.000Z level=ERROR msg=broken pid=12345 job=7 db.rows=12\n"
+	if out.String() != want {
+		t.Errorf("got %s", out.String())
+	}
+	if len(f.observed) != 4 || f.observed[2] != "Error: broken job=7 db.rows=12" {
+		t.Errorf("observed %q", f.observed)
+	}
+	if late := f.stdout.String(); !strings.Contains(late, "Error: late job=7") || strings.Contains(late, "broken") {
+		t.Errorf("standard output: %s", late)
+	}
+}
+
 // clock stands still.
 type clock struct{ clockwork.Clock }
 

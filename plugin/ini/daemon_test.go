@@ -53,6 +53,10 @@ func TestTheOrderOfOrigins(t *testing.T) {
 			"it is 2s every 4s, token y (RATE_POLLER_API_TOKEN)",
 		},
 		{"--every 5s", "[api]\ntimeout = 2s\n[daemon]\nevery = 3s\n", map[string]string{"RATE_POLLER_EVERY": "4s"}, "it is 2s every 5s, token none (default)"},
+		{
+			"", "[api]\ntimeout = 2s\n[daemon]\nshutdown-timeout = 4s\nmax-restarts = 5/1h\nrestart-above-memory = 1GB\nlog-level = debug\niteration-timeout = 9s\nrestart-every = 2h\n", nil,
+			"it is 2s every 1s, token none (default)",
+		},
 		{"--ini other.ini", "[api]\ntimeout = nonsense\n", nil, "it is 9s every 1s, token none (default)"},
 	} {
 		s := daemontest.Scenario{
