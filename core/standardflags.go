@@ -24,7 +24,8 @@ import (
 //	--log                WithLog: a file, or a folder with a slash behind it for
 //	                     a file a day; nothing for standard output
 //	--log-level          LogLevel: debug, info, warn or error
-//	--alerts             the transport of WithAlerts, by a URL that mail.Parse knows
+//	--alerts             the transport of WithAlerts, by a URL that mail.Parse knows,
+//	                     or several with spaces between them
 //	--to                 the recipients of WithAlerts; may be repeated
 //	--restart-every      RestartEvery
 //	--restart-above-memory

@@ -61,7 +61,7 @@ func (q *Queue) conclude(l *letter, err error, now time.Time) (lines []string) {
 	}
 	q.postpone(l, err, now)
 	if Temporary(err) && refused == nil {
-		q.isAway(now)
+		q.isAway(err, now)
 	}
 	return append(lines, q.expire(l, now)...)
 }
@@ -84,7 +84,7 @@ func (q *Queue) postpone(l *letter, err error, now time.Time) {
 	}
 	l.Attempts++
 	l.Problem = OneLine(err.Error(), 2*maxSubject)
-	l.tryAt = now.Add(pause)
+	l.tryAt = now.Add(atLeast(pause, err))
 }
 
 // expire gives a mail up that is too old, and returns what is to be logged: all
@@ -100,11 +100,11 @@ func (q *Queue) expire(l *letter, now time.Time) []string {
 
 // isAway notes that the transport delivers nothing at present: the other mails
 // wait, too.
-func (q *Queue) isAway(now time.Time) {
+func (q *Queue) isAway(err error, now time.Time) {
 	if q.away.failures == 0 {
 		q.away.since = now
 	}
-	q.away.until = now.Add(clockwork.Backoff(firstPause, longestPause, q.away.failures, q.config.Name, q.config.Host))
+	q.away.until = now.Add(atLeast(clockwork.Backoff(firstPause, longestPause, q.away.failures, q.config.Name, q.config.Host), err))
 	q.away.failures++
 	for _, l := range q.letters {
 		l.flushing = false

@@ -19,7 +19,10 @@
 // imports, so that a daemon links no protocol that it does not use:
 //
 //	import _ "github.com/evertick/evertick/mail/smtp"     // smtp: and smtps:
-//	import _ "github.com/evertick/evertick/mail/sendmail" // sendmail:
+//	import _ "github.com/evertick/evertick/mail/sendmail" // sendmail: and command:
+//	import _ "github.com/evertick/evertick/mail/webhook"  // webhook+https: and webhook+http:
+//
+// Several URLs with spaces between them are a [Tee], which sends by all of them.
 //
 // The URLs stdout: and stderr: need no import: [Writer] prints mails for people
 // to read, while a daemon is being developed.

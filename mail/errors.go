@@ -6,6 +6,7 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+	"time"
 )
 
 // RefusedError says which recipients did not get a mail. All others of the
@@ -71,6 +72,32 @@ func Permanent(err error) error {
 		return nil
 	}
 	return &permanentError{err}
+}
+
+// RetryAfter marks a failure for which the next hop has said how long to wait before
+// the next try: a Queue waits at least so long. It counts as temporary. The text
+// stays that of err; nil stays nil, and a pause of 0 says nothing.
+func RetryAfter(err error, pause time.Duration) error {
+	if err == nil || pause <= 0 {
+		return err
+	}
+	return &retryError{err, pause}
+}
+
+type retryError struct {
+	error
+	pause time.Duration
+}
+
+func (e *retryError) Unwrap() error { return e.error }
+
+// atLeast returns pause, or what the next hop has asked for where that is longer.
+func atLeast(pause time.Duration, err error) time.Duration {
+	var retry *retryError
+	if errors.As(err, &retry) {
+		return max(pause, retry.pause)
+	}
+	return pause
 }
 
 type permanentError struct{ error }

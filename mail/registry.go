@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -11,9 +12,13 @@ import (
 
 // imports are the packages that register a scheme when a program imports them.
 var imports = map[string]string{
+	"command":  "github.com/evertick/evertick/mail/sendmail",
 	"sendmail": "github.com/evertick/evertick/mail/sendmail",
 	"smtp":     "github.com/evertick/evertick/mail/smtp",
 	"smtps":    "github.com/evertick/evertick/mail/smtp",
+
+	"webhook+https": "github.com/evertick/evertick/mail/webhook",
+	"webhook+http":  "github.com/evertick/evertick/mail/webhook",
 }
 
 // schemes are those that packages have registered.
@@ -53,9 +58,27 @@ func Register(scheme string, parse func(url string) (Sender, error)) {
 
 // Parse returns the sender that a URL describes, if it passes its own Check:
 // stdout: and stderr:, and the schemes of the packages that the program
-// imports. It connects nowhere. No error shows any part of the URL but a known
-// scheme. It is safe for concurrent use.
+// imports. Several URLs with spaces between them are a [Tee]. It connects nowhere.
+// No error shows any part of a URL but a known scheme. It is safe for concurrent
+// use.
 func Parse(url string) (Sender, error) {
+	urls := strings.FieldsFunc(url, func(r rune) bool { return r == ' ' })
+	if len(urls) < 2 {
+		return parseOne(strings.Trim(url, " "))
+	}
+	var senders []Sender
+	var errs []error
+	for _, one := range urls {
+		sender, err := parseOne(one)
+		senders, errs = append(senders, sender), append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return Tee(senders...), nil
+}
+
+func parseOne(url string) (Sender, error) {
 	scheme, _, _ := strings.Cut(url, ":")
 	scheme = strings.ToLower(scheme)
 	all := known()

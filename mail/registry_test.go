@@ -36,6 +36,22 @@ func init() {
 	mail.Register("unusable", func(string) (mail.Sender, error) { return mail.Writer(nil), nil })
 }
 
+// Several URLs are a Tee, all of whose errors are told.
+func TestParseSeveral(t *testing.T) {
+	sender, err := mail.Parse(" stdout: stderr: ")
+	if err != nil || sender.String() != "a writer and a writer" {
+		t.Errorf("Parse = %v, %v", sender, err)
+	}
+	for urls, only := range map[string]bool{"stdout: stdout:": true, "stdout: stderr:": false} {
+		if s, err := mail.Parse(urls); err != nil || s.(interface{ Stdout() bool }).Stdout() != only {
+			t.Errorf("%s: %v, %v", urls, s, err)
+		}
+	}
+	if sender, err := mail.Parse("stdout: smtp://localhost u:s3cr3t@h"); sender != nil || err == nil || strings.Count(err.Error(), "\n") != 1 || strings.Contains(err.Error(), "s3cr3t") {
+		t.Errorf("Parse = %v, %v", sender, err)
+	}
+}
+
 func TestParseRefusesWhatTheSenderRefuses(t *testing.T) {
 	if sender, err := mail.Parse("unusable:"); sender != nil || err == nil {
 		t.Errorf("Parse = %v, %v; want the error of Check", sender, err)

@@ -43,6 +43,16 @@ func (t tee) Send(ctx context.Context, m Message) error {
 	return errs[0]
 }
 
+// Stdout reports whether all mails go to the standard output of the process.
+func (t tee) Stdout() bool {
+	for _, s := range t {
+		if p, ok := s.(*Printer); !ok || !p.Stdout() {
+			return false
+		}
+	}
+	return len(t) > 0
+}
+
 // String names all senders.
 func (t tee) String() string {
 	names := make([]string, len(t))

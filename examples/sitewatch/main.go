@@ -1,6 +1,6 @@
 // Command sitewatch is a daemon to run: it watches the sites that a file names,
-// several at once, and mails when one goes down, is slow or flaps, and when it is
-// well again. It is told of in the README.
+// several at once, and tells by mail or webhook when one goes down, is slow or flaps,
+// and when it is well again. It is told of in the README.
 package main
 
 import (
@@ -16,7 +16,8 @@ import (
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/lock"
 	"github.com/evertick/evertick/logfile"
-	_ "github.com/evertick/evertick/mail/smtp" // --alerts smtp://…
+	_ "github.com/evertick/evertick/mail/smtp"    // --alerts smtp://…
+	_ "github.com/evertick/evertick/mail/webhook" // --alerts "smtp://… webhook+https://…"
 	"github.com/evertick/evertick/plugin/ini"
 )
 
@@ -59,7 +60,8 @@ type watch struct {
 }
 
 // round looks at all sites. What has changed is one alert, so that an outage of
-// many sites is one mail.
+// many sites is one mail. Its kind is the sites: what comes of them in the next
+// minutes is one digest, and news of another site is told at once.
 func (w *watch) round(ctx context.Context, d *core.Daemon) error {
 	sites := w.sites.Rows()
 	looks := make([]look, len(sites))
@@ -76,8 +78,8 @@ func (w *watch) round(ctx context.Context, d *core.Daemon) error {
 	if ctx.Err() != nil { // what was broken off says nothing of the sites
 		return context.Cause(ctx)
 	}
-	if news := w.judge(d.Clock().Wall(), sites, looks); len(news) > 0 {
-		d.Alertf("%s", strings.Join(news, "\n"))
+	if names, news := w.judge(d.Clock().Wall(), sites, looks); len(news) > 0 {
+		d.AlertAs(names, "%s", strings.Join(news, "\n"))
 	}
 	if err := w.save(d.Path(w.file)); err != nil {
 		d.Alertf("the states of the sites are not kept over a restart: %v", err)
@@ -85,8 +87,8 @@ func (w *watch) round(ctx context.Context, d *core.Daemon) error {
 	return nil
 }
 
-// judge updates the states, and returns what is worth an alert.
-func (w *watch) judge(now time.Time, sites []ini.Row[site], looks []look) (news []string) {
+// judge updates the states, and returns what is worth an alert, and of which sites.
+func (w *watch) judge(now time.Time, sites []ini.Row[site], looks []look) (names string, news []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	states := make(map[string]status, len(sites)) // without those that are watched no more
@@ -94,11 +96,12 @@ func (w *watch) judge(now time.Time, sites []ini.Row[site], looks []look) (news 
 		next, text := w.states[s.Name].after(looks[i], s.Value, now)
 		states[s.Name] = next
 		if text != "" {
+			names += s.Name + " "
 			news = append(news, s.Name+" "+text)
 		}
 	}
 	w.states = states
-	return news
+	return names, news
 }
 
 func atLeastOne(n int) error {

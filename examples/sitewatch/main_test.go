@@ -137,6 +137,28 @@ func TestAnOutageOfAllIsOneMail(t *testing.T) {
 	})
 }
 
+// News of another site is told at once; what comes of the same site within five
+// minutes is one digest.
+func TestNewsAreGroupedBySite(t *testing.T) {
+	var network daemontest.Network
+	r := daemontest.Run(t, on(&network), daemontest.Scenario{
+		Args: "--every 10s", Network: &network, Files: map[string]string{"sitewatch.ini": file},
+		Steps: daemontest.Steps{
+			at(0, 0, daemontest.HostRefuses(shop, true)), at(0, 1, daemontest.HostRefuses(blog, true)),
+			at(0, 2, daemontest.HostRefuses(shop, false), daemontest.HostRefuses(blog, false)),
+			at(0, 20, daemontest.Signal(syscall.SIGTERM)),
+		},
+		Want: daemontest.Want{daemontest.Exit(0), daemontest.Mails(3)},
+	})
+	subjects := ""
+	for _, m := range r.World().Mails() {
+		subjects += m.Subject + "\n"
+	}
+	assert.Equal(t, "sitewatch Alert: shop is down: dial tcp 198.51.100.1:80: connect: connection refused, after it was up for 30s\n"+
+		"sitewatch Alert: blog is down: dial tcp 198.51.100.2:80: connect: connection refused, after it was up for 1m30s\n"+
+		"sitewatch Alert: shop is up, after it was down for 1m50s\n", subjects)
+}
+
 // What was known outlives a SIGKILL; a site that goes from the file goes from the
 // states, and a new one is judged at its first look.
 func TestTheStatesOutliveAKill(t *testing.T) {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +16,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evertick/evertick/mail/mailtest"
+	"github.com/evertick/evertick/mail/webhook"
 )
 
 // The test binary becomes the daemon when it is told so.
@@ -24,7 +29,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// The real daemon sees a real server fail and recover, and ends well.
+// The real daemon sees a real server fail and recover, tells it by mail and by
+// webhook, and ends well.
 func TestTheProgramSeesAServerFail(t *testing.T) {
 	broken := make(chan bool, 1)
 	broken <- false
@@ -37,8 +43,19 @@ func TestTheProgramSeesAServerFail(t *testing.T) {
 		fmt.Fprint(w, "ok")
 	}))
 	defer server.Close()
+	relay := mailtest.Serve(t, mailtest.Config{})
+	posted := make(chan webhook.Body, 10)
+	chat := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		var b webhook.Body
+		if err == nil && json.Unmarshal(body, &b) == nil && webhook.Verify("k3y", body, r.Header.Get(webhook.SignatureHeader)) {
+			posted <- b
+		}
+	}))
+	defer chat.Close()
 	dir := t.TempDir()
-	text := "[site local]\nurl = " + server.URL + "\n[daemon]\nevery = 20ms\nlog =\nlock = null:\n"
+	text := "[site local]\nurl = " + server.URL + "\n[daemon]\nevery = 20ms\nlog =\nlock = null:\n" +
+		"to = ops@example.com\nalerts = " + relay.URL() + " webhook+" + chat.URL + "/T0/p4th#secret=k3y\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "sitewatch.ini"), []byte(text), 0o600))
 
 	cmd := exec.Command(os.Args[0])
@@ -64,6 +81,12 @@ func TestTheProgramSeesAServerFail(t *testing.T) {
 		}
 	}
 	require.NoError(t, cmd.Wait(), said)
+	require.NotContains(t, said, "k3y")
+	require.NotContains(t, said, "p4th")
+	require.Contains(t, (<-posted).Text, "sitewatch Alert: local is down: 502 Bad Gateway")
+	require.Contains(t, (<-posted).Body, "local is up, after it was down for ", "what the end of the daemon has told")
+	require.Len(t, relay.Received(), 2)
+	require.Empty(t, posted)
 	require.Contains(t, said, "Exit status: 0")
 	state, err := os.ReadFile(filepath.Join(dir, "sitewatch.json"))
 	require.NoError(t, err)

@@ -4,7 +4,8 @@
 //
 //	import _ "github.com/evertick/evertick/mail/sendmail"
 //
-// [Command] runs any program that reads a message from its standard input.
+// [Command] runs any program that reads a message from its standard input, and so
+// does the URL command:/path/to/program, without arguments.
 //
 // A mail counts as delivered when the program has ended with status 0. sendmail's
 // own statuses (sysexits.h) tell what may help later from what will not.

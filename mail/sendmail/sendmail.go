@@ -24,6 +24,13 @@ func init() {
 		}
 		return Command(path, "-t", "-i"), nil
 	})
+	mail.Register("command", func(url string) (mail.Sender, error) {
+		_, path, _ := strings.Cut(url, ":")
+		if path == "" {
+			return nil, mail.Permanent(errors.New("mail: command: names no program; write command:/path/to/program"))
+		}
+		return Command(path), nil
+	})
 }
 
 // The statuses of sysexits.h that say that the mail itself cannot be delivered.

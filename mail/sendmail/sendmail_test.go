@@ -150,6 +150,27 @@ func TestAProgramThatHangs(t *testing.T) {
 	}
 }
 
+// The URL command: runs a program without arguments; sendmail: with those of sendmail.
+func TestURLs(t *testing.T) {
+	site(t)
+	for url, want := range map[string]string{
+		"command:" + os.Args[0]:  "exit status 64: started with []", // it plays sendmail
+		"sendmail:" + os.Args[0]: "",
+	} {
+		sender, err := mail.Parse(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = sender.Send(t.Context(), mail.Message{To: []string{"ops@example.com"}})
+		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || mail.Temporary(err)) {
+			t.Errorf("%s: Send = %v", url, err)
+		}
+	}
+	if _, err := mail.Parse("command:"); err == nil || !strings.Contains(err.Error(), "write command:/path/to/program") {
+		t.Errorf("Parse = %v", err)
+	}
+}
+
 func TestAProgramThatIsMissing(t *testing.T) {
 	_, err := mail.Parse("sendmail:/no/such/program")
 	if err == nil || !strings.Contains(err.Error(), "no such file or directory: install it, or name its path") {
