@@ -38,6 +38,12 @@ type Site struct {
 	// Base returns the name of the log file in its folder, for a wall-clock time.
 	Base func(wall time.Time) string
 
+	// Hold calls f while the log neither opens a file nor writes to one: the path is
+	// that of the file which is open, as the disk knows it, and empty for none. f must
+	// be quick, and must not log. Nil in SetAside, which is called so, and where no log
+	// is.
+	Hold func(f func(path string))
+
 	// Daemon stands in the header of each file that is its own.
 	Daemon string
 
@@ -108,7 +114,20 @@ func (l *Log) site() (Cleaner, Site, bool) {
 	if l.settings.Cleaner == nil || l.out.file == nil {
 		return nil, Site{}, false
 	}
-	return l.settings.Cleaner, l.siteNow(), true
+	s := l.siteNow()
+	s.Hold = l.whileHeld
+	return l.settings.Cleaner, s, true
+}
+
+// whileHeld calls f with the log locked.
+func (l *Log) whileHeld(f func(path string)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	path := ""
+	if l.out.file != nil {
+		path = l.out.file.Path()
+	}
+	f(path)
 }
 
 func (l *Log) siteNow() Site {

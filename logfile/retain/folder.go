@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -92,15 +93,17 @@ func (f *folder) compress(ctx context.Context) error {
 	var errs []error
 	for _, e := range own {
 		if !e.gz && ctx.Err() == nil {
-			errs = append(errs, f.compressOne(ctx, e.name))
+			errs = append(errs, f.compressOne(ctx, e))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 // compressOne puts a compressed file in the place of a file. A crash in between
-// leaves the file, and a part that the next attempt replaces.
-func (f *folder) compressOne(ctx context.Context, name string) (err error) {
+// leaves the file, and a part that the next attempt replaces. A file that the log has
+// turned to again meanwhile, as after a step of the clock, is left alone.
+func (f *folder) compressOne(ctx context.Context, e entry) (err error) {
+	name := e.name
 	from, err := f.open(name)
 	if err != nil {
 		return err
@@ -127,10 +130,56 @@ func (f *folder) compressOne(ctx context.Context, name string) (err error) {
 	if err := errors.Join(zip(ctx, to, from), to.Close()); err != nil {
 		return errors.Join(err, os.Remove(part))
 	}
-	if err := os.Rename(part, target); err != nil {
+	if target, err = f.place(e, part, target); err != nil {
 		return errors.Join(err, os.Remove(part))
 	}
-	return os.Remove(from.Name())
+	f.hold(func(path string) {
+		now, statErr := os.Lstat(from.Name())
+		if path == from.Name() || statErr != nil || !os.SameFile(now, info) || now.Size() != info.Size() {
+			err = os.Remove(part)
+			return
+		}
+		if err = os.Rename(part, target); err != nil {
+			err = errors.Join(err, os.Remove(part))
+			return
+		}
+		err = os.Remove(from.Name())
+	})
+	return err
+}
+
+// hold calls what must not happen while the log opens or writes a file.
+func (f *folder) hold(do func(path string)) {
+	if f.site.Hold == nil {
+		do("")
+		return
+	}
+	f.site.Hold(do)
+}
+
+// place returns where a compressed file belongs: the target, unless that holds
+// something else, which the log wrote when it was that day before.
+func (f *folder) place(e entry, part, target string) (string, error) {
+	if _, err := os.Lstat(target); errors.Is(err, fs.ErrNotExist) || f.trailer(part) == f.trailer(target) {
+		return target, nil
+	}
+	base := f.site.Base(e.day.Add(12 * time.Hour))
+	number, err := nextNumber(f.site, f.dir, base, e.day)
+	return filepath.Join(f.dir, aside(base, e.day, number)+zipped), err
+}
+
+// trailer returns the checksum and the size that a compressed file ends with
+// (RFC 1952, section 2.3.1); the zero value where it cannot be read.
+func (f *folder) trailer(path string) (t [8]byte) {
+	file, err := f.open(filepath.Base(path))
+	if err != nil {
+		return t
+	}
+	defer file.Close()
+	if end, err := file.Seek(-int64(len(t)), io.SeekEnd); err == nil {
+		_, _ = file.ReadAt(t[:], end) // what is not read differs
+	}
+	return t
 }
 
 // zip copies in pieces, so that it ends soon when ctx is done.

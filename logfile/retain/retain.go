@@ -74,16 +74,9 @@ func (c *Cleaner) SetAside(s logfile.Site) error {
 	if e, ok := parse(base, s.Base, s.Wall.Location()); ok {
 		day = e.day
 	}
-	number := 1
-	entries, err := os.ReadDir(dir)
+	number, err := nextNumber(s, dir, base, day)
 	if err != nil {
 		return err
-	}
-	for _, e := range entries {
-		name := strings.TrimSuffix(strings.TrimSuffix(e.Name(), partial), zipped)
-		if found, ok := parse(name, s.Base, s.Wall.Location()); ok && name != base && found.name == aside(base, day, found.part) {
-			number = max(number, found.part+1)
-		}
 	}
 	to := filepath.Join(dir, aside(base, day, number))
 	// A file of that name that somebody else has made meanwhile is not replaced.
@@ -95,6 +88,19 @@ func (c *Cleaner) SetAside(s logfile.Site) error {
 		return errors.Join(err, os.Remove(to))
 	}
 	return nil
+}
+
+// nextNumber returns the number under which a file of a day is set aside.
+func nextNumber(s logfile.Site, dir, base string, day time.Time) (number int, err error) {
+	number = 1
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		name := strings.TrimSuffix(strings.TrimSuffix(e.Name(), partial), zipped)
+		if found, ok := parse(name, s.Base, s.Wall.Location()); ok && name != base && found.name == aside(base, day, found.part) {
+			number = max(number, found.part+1)
+		}
+	}
+	return number, err
 }
 
 // Clean deletes and compresses what the rules say.
