@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sys/unix"
 )
 
 // systemd speaks sd_notify(3). It is detected by NOTIFY_SOCKET, or by
@@ -47,12 +48,27 @@ func (s systemd) Notify(state string) error {
 	if err != nil {
 		return err
 	}
-	//nolint:forbidigo // the kernel's socket knows no other clock
-	err = conn.SetWriteDeadline(time.Now().Add(notifyTimeout))
-	if err == nil {
-		_, err = conn.Write([]byte(state))
+	return errors.Join(send(conn, []byte(state), notifyTimeout), conn.Close())
+}
+
+// send sends a datagram, and waits for space for so long. It is tried before a
+// deadline is set: one that has passed already, because this process was stopped,
+// would keep it from being tried at all.
+func send(conn *net.UnixConn, state []byte, timeout time.Duration) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, conn.Close())
+	var refused error
+	if err := raw.Control(func(fd uintptr) { _, refused = unix.Write(int(fd), state) }); err != nil || refused == nil {
+		return err
+	}
+	//nolint:forbidigo // the kernel's socket knows no other clock
+	if err := conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+		return err
+	}
+	_, err = conn.Write(state)
+	return err
 }
 
 // notifyTimeout bounds a notification: where the supervisor does not read, its

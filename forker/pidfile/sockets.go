@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/evertick/evertick/clockwork"
 )
 
@@ -150,20 +152,38 @@ func dial(path string) (conn *net.UnixConn, err error) {
 	return conn, err
 }
 
-// Give sends text to the processes that listen. It blocks for 100 ms at most.
+// Give sends text to the processes that listen. It blocks for 100 ms at most, and a
+// process that was stopped meanwhile gives its reply all the same.
 func (s SocketReplies) Give(pidFile, text string) {
 	deadline := s.clock.Now().Add(giveTimeout)
+	reply := []byte(text[:min(len(text), maxReply)])
 	for _, path := range sockets(pidFile) {
 		conn, err := dial(path)
 		if err != nil {
 			continue
 		}
 		// A listener may have gone; the daemon has done its part either way.
-		if who, err := peer(conn); err == nil && trusted(who.user) && conn.SetWriteDeadline(deadline) == nil {
-			_, _ = conn.Write([]byte(text[:min(len(text), maxReply)]))
+		if who, err := peer(conn); err == nil && trusted(who.user) {
+			rest := reply[atOnce(conn, reply):]
+			if len(rest) > 0 && conn.SetWriteDeadline(deadline) == nil {
+				_, _ = conn.Write(rest)
+			}
 		}
 		_ = conn.Close()
 	}
+}
+
+// atOnce writes what the socket takes without waiting, and returns how much that
+// is. A Write whose deadline has passed would not even try.
+func atOnce(conn *net.UnixConn, text []byte) (n int) {
+	raw, err := conn.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { n, _ = unix.Write(int(fd), text) })
+	}
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
 }
 
 type socketReply struct {

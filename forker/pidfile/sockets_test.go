@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/forker/pidfile"
 	"github.com/evertick/evertick/internal/nobody"
 )
@@ -128,6 +129,23 @@ func TestAnImpostorsReplyDoesNotCount(t *testing.T) {
 	defer cancel()
 	_, err = reply.Wait(ctx)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NoError(t, reply.Close())
+}
+
+// late is a clock by which every time-out has passed already.
+type late struct{ clockwork.Clock }
+
+func (l late) Now() time.Time { return l.Clock.Now().Add(-time.Hour) }
+
+// A daemon that is stopped while it replies does so when it goes on.
+func TestAReplyIsGivenHoweverLate(t *testing.T) {
+	path := filepath.Join(shortDir(t), "d.pid")
+	reply, err := pidfile.Sockets(nil).Listen(path, os.Getpid())
+	require.NoError(t, err)
+	pidfile.Sockets(late{clockwork.Real()}).Give(path, "done")
+	text, err := reply.Wait(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "done", text)
 	require.NoError(t, reply.Close())
 }
 
