@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -214,6 +215,26 @@ func TestOutage(t *testing.T) {
 		began = time.Now()
 		require.ErrorIs(t, c.WithTimeout(-1).Set(ctx, item("new")), enough)
 		assert.Equal(t, time.Minute, time.Since(began), "the caller's context")
+	})
+}
+
+// A call that ends within an attempt tells what the one before it has met.
+func TestTheLastAnswerIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, o := fake(t)
+		dials := 0
+		o.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if dials++; dials == 1 {
+				return nil, syscall.ECONNREFUSED
+			}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		o.AttemptTimeout = time.Minute
+		err := second(client(t, []string{"x"}, o).Get(t.Context(), "k"))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		assert.Equal(t, 2, dials)
 	})
 }
 

@@ -39,6 +39,7 @@ func (c *Client) do(ctx context.Context, do call) error {
 	}
 	p := c.pool(do.key)
 	var lost bool
+	var told error // what an attempt met that was not cut off by the end of the call
 	for n, pause := 1, 0; ; n++ {
 		err := c.attempt(ctx, p, do, lost)
 		var f *failure
@@ -50,6 +51,9 @@ func (c *Client) do(ctx context.Context, do call) error {
 		}
 		lost = lost || f.lost
 		over := ended(ctx)
+		if over == nil || !errors.Is(f.err, over) || told == nil {
+			told = f.err
+		}
 		if over == nil && f.old {
 			// The server may have restarted: what was open before is of no use.
 			p.clear()
@@ -60,15 +64,15 @@ func (c *Client) do(ctx context.Context, do call) error {
 			pause++
 		}
 		if over != nil {
-			return &Error{Op: do.op, Key: do.key, Server: p.address, Attempts: n, Err: gaveUp(over, f, lost && do.ambiguous)}
+			return &Error{Op: do.op, Key: do.key, Server: p.address, Attempts: n, Err: gaveUp(over, told, lost && do.ambiguous)}
 		}
 	}
 }
 
 // gaveUp says why a call has ended without an answer.
-func gaveUp(cause error, last *failure, ambiguous bool) error {
-	err := fmt.Errorf("%w; gave up: %w", last.err, cause)
-	if errors.Is(last.err, cause) {
+func gaveUp(cause, last error, ambiguous bool) error {
+	err := fmt.Errorf("%w; gave up: %w", last, cause)
+	if errors.Is(last, cause) {
 		err = fmt.Errorf("no answer: %w", cause)
 	}
 	if ambiguous {
