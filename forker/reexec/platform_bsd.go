@@ -20,8 +20,8 @@ func (c *child) tried() (syscall.WaitStatus, error) {
 	return c.cmd.ProcessState.Sys().(syscall.WaitStatus), nil
 }
 
-// giveUp does nothing here: the group is killed.
-func (c *child) giveUp() {}
+// giveUp does nothing here, and says so: the group is killed.
+func (c *child) giveUp() bool { return false }
 
 // superviseTrial does nothing here: no process is started for it.
 func (s startInfo) superviseTrial() {}

@@ -80,11 +80,10 @@ func (c *child) tried() (syscall.WaitStatus, error) {
 	return e.Status, nil
 }
 
-// giveUp makes the subreaper kill what is left of the trial.
-func (c *child) giveUp() {
-	if c.end != nil {
-		_ = c.cmd.Process.Signal(syscall.SIGTERM)
-	}
+// giveUp makes the subreaper kill what is left of the trial; false says that there
+// is none.
+func (c *child) giveUp() bool {
+	return c.end != nil && c.cmd.Process.Signal(syscall.SIGTERM) == nil
 }
 
 // directTrialAttr is trialAttr where there is no subreaper.

@@ -51,10 +51,11 @@ func try(ctx context.Context, clock clockwork.Clock, p Program) error {
 
 	err = awaitEnd(ctx, c.cmd.Process)
 	if err != nil {
-		c.giveUp()
-		graceful, cancel := clockwork.WithTimeout(context.Background(), clock, killTimeout)
-		_ = awaitEnd(graceful, c.cmd.Process)
-		cancel()
+		if c.giveUp() {
+			graceful, cancel := clockwork.WithTimeout(context.Background(), clock, killTimeout)
+			_ = awaitEnd(graceful, c.cmd.Process)
+			cancel()
+		}
 	}
 	// The whole group dies while its leader's number cannot be another's:
 	// before the leader is reaped.
@@ -75,8 +76,9 @@ func try(ctx context.Context, clock clockwork.Clock, p Program) error {
 	return judge(<-reported, status, c.stderr.end())
 }
 
-// killTimeout is how long the processes of a trial may take to die.
-const killTimeout = time.Second
+// killTimeout is how long the processes of a trial may take to die. Where they take
+// longer, the subreaper is killed, too, and leaves them behind.
+const killTimeout = 5 * time.Second
 
 // awaitEnd waits until a child has ended, without reaping it.
 func awaitEnd(ctx context.Context, p *os.Process) error {
