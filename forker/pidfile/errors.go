@@ -48,7 +48,7 @@ const (
 	// maxTries is how often a step is tried that meets a temporary error. It
 	// is generous: a process between two steps may have to wait for its turn
 	// on a busy machine.
-	maxTries = 500
+	maxTries = 2000
 
 	// retryPause is the time between two tries.
 	retryPause = time.Millisecond
