@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"github.com/evertick/evertick/internal/leak"
 	"github.com/evertick/evertick/lock"
 )
 
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(helperEnv) != "" {
 		os.Exit(helper(os.Stdin, os.Stdout))
 	}
-	goleak.VerifyTestMain(m)
+	leak.Main(m)
 }
 
 func self() lock.Owner {
@@ -170,11 +170,7 @@ func start(t *testing.T) *process {
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	p := &process{cmd, stdin, bufio.NewReader(stdout)}
-	limit := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
-	t.Cleanup(func() {
-		limit.Stop()
-		p.kill()
-	})
+	t.Cleanup(p.kill)
 	return p
 }
 
@@ -185,6 +181,8 @@ func (p *process) tell(t *testing.T, command string, args ...any) {
 }
 
 func (p *process) answer(t *testing.T) string {
+	limit := time.AfterFunc(time.Minute, func() { _ = p.cmd.Process.Kill() })
+	defer limit.Stop()
 	line, err := p.answers.ReadString('\n')
 	require.NoError(t, err, "a helper ended without an answer")
 	return strings.TrimSpace(line)

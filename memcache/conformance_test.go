@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"github.com/benbjohnson/clock"
-	"go.uber.org/goleak"
 
 	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/internal/leak"
 	"github.com/evertick/evertick/memcache"
 	"github.com/evertick/evertick/memcache/memcachetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // fake returns a server in memory, and the options that lead to it.
 func fake(t *testing.T) (*memcachetest.Server, memcache.Options) {
@@ -58,6 +58,10 @@ func in(c *memcache.Client, space string) memcache.Cache {
 
 func TestRealServerConforms(t *testing.T) {
 	one, two := memcachetest.Start(t), memcachetest.Start(t)
+	patient := func(o memcache.Options) memcache.Options {
+		o.Timeout, o.AttemptTimeout = time.Minute, time.Minute
+		return o
+	}
 	var spaces atomic.Int64
 	for _, c := range []struct {
 		name    string
@@ -74,7 +78,8 @@ func TestRealServerConforms(t *testing.T) {
 			memcachetest.Run(t, memcachetest.Subject{
 				New: func(t *testing.T) (a, b memcache.Cache) {
 					space := fmt.Sprint("space-", spaces.Add(1))
-					return client(t, c.servers, c.options).Namespace(space), client(t, c.servers, c.options).Namespace(space)
+					o := patient(c.options)
+					return client(t, c.servers, o).Namespace(space), client(t, c.servers, o).Namespace(space)
 				},
 				Namespace: true,
 			})
@@ -86,7 +91,8 @@ func TestRealServerConforms(t *testing.T) {
 		memcachetest.Run(t, memcachetest.Subject{
 			New: func(t *testing.T) (a, b memcache.Cache) {
 				alone.Flush()
-				return client(t, []string{alone.Address()}, memcache.Options{}), client(t, []string{alone.Address()}, memcache.Options{})
+				o := patient(memcache.Options{})
+				return client(t, []string{alone.Address()}, o), client(t, []string{alone.Address()}, o)
 			},
 		})
 	})

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
+	"github.com/evertick/evertick/internal/leak"
 	"github.com/evertick/evertick/lock"
 )
 
@@ -31,22 +31,8 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	default:
-		os.Exit(verified(m.Run()))
+		leak.Main(m)
 	}
-}
-
-// verified makes sure that no goroutine is left. What an Acquire that was given up
-// takes back ends with its TTL.
-func verified(code int) int {
-	err := goleak.Find()
-	for limit := time.Now().Add(20 * time.Second); err != nil && time.Now().Before(limit); {
-		err = goleak.Find()
-	}
-	if err != nil && code == 0 {
-		fmt.Println(err)
-		code = 1
-	}
-	return code
 }
 
 func self() lock.Owner {

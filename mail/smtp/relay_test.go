@@ -14,15 +14,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/evertick/evertick/clockwork"
+	"github.com/evertick/evertick/internal/leak"
 	"github.com/evertick/evertick/mail"
 	"github.com/evertick/evertick/mail/mailtest"
 	"github.com/evertick/evertick/mail/smtp"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // alert is a message for the tests that are not about messages.
 var alert = mail.Message{To: []string{"ops@example.com"}, Subject: "poller Alert", Body: "slow"}
@@ -30,7 +29,7 @@ var alert = mail.Message{To: []string{"ops@example.com"}, Subject: "poller Alert
 // bounded is a context that no test needs to its end.
 func bounded(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -213,13 +212,9 @@ func TestRelayContextEndsASlowServer(t *testing.T) {
 	cut := time.AfterFunc(30*time.Millisecond, func() { cancel(reason) })
 	defer cut.Stop()
 
-	began := time.Now()
-	err := smtp.Server(server.URL()).Send(ctx, alert)
+	err := smtp.Server(server.URL()+"?timeout=1h").Send(ctx, alert)
 	if !errors.Is(err, reason) || !mail.Temporary(err) {
 		t.Errorf("Send = %v, want the context's cause", err)
-	}
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("Send ended after %v", took)
 	}
 }
 
