@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/memcache"
 	"github.com/evertick/evertick/memcache/memcachetest"
 )
@@ -100,7 +101,7 @@ func TestFirstCommandOnAClosedConnection(t *testing.T) {
 	proxy := memcachetest.NewProxy(t, server.Address())
 	var dialled *net.TCPConn
 	c := client(t, []string{proxy.Address()}, memcache.Options{
-		Timeout: time.Minute,
+		Timeout: time.Minute, AttemptTimeout: time.Minute,
 		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := new(net.Dialer).DialContext(ctx, network, address)
 			if err == nil {
@@ -137,21 +138,37 @@ func ended(t *testing.T, c *net.TCPConn) bool {
 // A server that stands still costs the time-out; when it goes on, all is well.
 func TestStoppedServer(t *testing.T) {
 	server := memcachetest.Start(t)
-	c := client(t, []string{server.Address()}, memcache.Options{Timeout: time.Minute, AttemptTimeout: 50 * time.Millisecond})
+	c := client(t, []string{server.Address()}, memcache.Options{Timeout: time.Minute, AttemptTimeout: 250 * time.Millisecond})
 	require.NoError(t, c.Set(t.Context(), item("old")))
 	server.Stop()
-	err := second(c.WithTimeout(200*time.Millisecond).Get(t.Context(), "k"))
+	err := second(c.WithTimeout(600*time.Millisecond).Get(t.Context(), "k"))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.Contains(t, err.Error(), server.Address())
 	server.Continue()
 	has(t, c, "old")
 }
 
+// pauses is a clock by which something happens in each pause between two attempts.
+type pauses struct {
+	clockwork.Clock
+	then func()
+}
+
+func (p pauses) NewTimer(d time.Duration) clockwork.Timer {
+	if d < time.Second { // else it bounds an attempt
+		p.then()
+	}
+	return p.Clock.NewTimer(d)
+}
+
 func TestNobodyListens(t *testing.T) {
 	server := memcachetest.Start(t)
 	server.Kill()
-	c := client(t, []string{server.Address()}, memcache.Options{Timeout: 50 * time.Millisecond})
-	err := c.Set(t.Context(), item("x"))
+	ctx, giveUp := context.WithCancelCause(t.Context())
+	c := client(t, []string{server.Address()}, memcache.Options{
+		Timeout: time.Hour, Clock: pauses{clockwork.Real(), func() { giveUp(context.DeadlineExceeded) }},
+	})
+	err := c.Set(ctx, item("x"))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.Contains(t, err.Error(), server.Address())
 	assert.Contains(t, err.Error(), "connection refused: is memcached running there?")
@@ -162,7 +179,7 @@ func TestNobodyListens(t *testing.T) {
 // A server that counts no writes cannot compare.
 func TestServerWithoutCAS(t *testing.T) {
 	server := memcachetest.Start(t, "-C")
-	c := client(t, []string{server.Address()}, memcache.Options{})
+	c := client(t, []string{server.Address()}, memcache.Options{Timeout: time.Minute})
 	require.NoError(t, c.Set(t.Context(), item("x")))
 	got, err := c.Get(t.Context(), "k")
 	require.NoError(t, err)
@@ -174,7 +191,7 @@ func TestServerWithoutCAS(t *testing.T) {
 // A full server evicts, and goes on.
 func TestFullServer(t *testing.T) {
 	server := memcachetest.Start(t, "-m", "2")
-	c := client(t, []string{server.Address()}, memcache.Options{})
+	c := client(t, []string{server.Address()}, memcache.Options{Timeout: time.Minute})
 	require.NoError(t, c.Set(t.Context(), item("x")))
 	value := make([]byte, 500<<10)
 	for n := 0; ; n++ {

@@ -254,7 +254,7 @@ func (g *group) flush(span)   { g.lose("flush", g.server.Flush) }
 // evict writes values as large as that of the lock until the server has another
 // one there, or none.
 func (g *group) evict(span) {
-	cache := memcache.New([]string{g.server.Address()}, memcache.Options{})
+	cache := memcache.New([]string{g.server.Address()}, memcache.Options{Timeout: time.Minute})
 	defer cache.Close()
 	look := func() []byte {
 		item, err := cache.Get(g.t.Context(), chaosKey)

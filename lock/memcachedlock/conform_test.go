@@ -81,7 +81,7 @@ func TestConformsOnARealServer(t *testing.T) {
 	t.Parallel()
 	server := memcachetest.Start(t)
 	proxy := memcachetest.NewProxy(t, server.Address())
-	cache := memcache.New([]string{server.Address()}, memcache.Options{})
+	cache := memcache.New([]string{server.Address()}, memcache.Options{Timeout: time.Minute})
 	t.Cleanup(func() { _ = cache.Close() })
 	var locks atomic.Int64
 	var key string

@@ -49,17 +49,25 @@ func Start(t testing.TB, args ...string) *Process {
 }
 
 // freePort returns a port that nobody listens on. It is below those that the
-// system takes for outgoing connections, so that it is still free after a
+// system takes for outgoing connections, and kept from other tests of any process
+// until the end of this one by a socket of UDP, so that it is still free after a
 // restart of the server.
 func freePort(t testing.TB) int {
 	t.Helper()
 	const first, last, tries = 12_000, 32_000, 100
 	for range tries {
 		port := first + rand.IntN(last-first)
-		if l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
+		address := "127.0.0.1:" + strconv.Itoa(port)
+		kept, err := net.ListenPacket("udp", address)
+		if err != nil {
+			continue
+		}
+		if l, err := net.Listen("tcp", address); err == nil {
 			l.Close()
+			t.Cleanup(func() { kept.Close() })
 			return port
 		}
+		kept.Close()
 	}
 	t.Fatal("memcachetest: no free port on 127.0.0.1")
 	return 0
@@ -84,7 +92,7 @@ func (p *Process) start() error {
 		p.Kill()
 		return err
 	}
-	limit := time.Now().Add(20 * time.Second)
+	limit := time.Now().Add(time.Minute)
 	for time.Now().Before(limit) {
 		var status syscall.WaitStatus
 		if pid, _ := syscall.Wait4(p.server.Process.Pid, &status, syscall.WNOHANG, nil); pid != 0 {
