@@ -15,12 +15,11 @@ func almost(ttl time.Duration) time.Duration { return ttl - ttl/4 }
 // startWatch takes the lock, and starts the watch.
 func (p pair) startWatch(t *testing.T) (lock.Lease, stopwatch) {
 	t.Helper()
-	asked := time.Now()
-	lease := takeSoon(t, p.a, ann, 0)
+	lease, watch := takeTimed(t, p.a, ann, 0)
 	if lease.TTL() <= 0 {
 		t.Fatal("a lease that should expire has no TTL")
 	}
-	return lease, stopwatch{ttl: lease.TTL(), asked: asked}
+	return lease, watch
 }
 
 // rival tries to take the lock with b, and puts it back.
@@ -51,12 +50,10 @@ func expires(t *testing.T, p pair) {
 
 // expired looks at a lock whose lease has expired. False: it came too late.
 func (p pair) expired(t *testing.T, lease lock.Lease) bool {
-	watch := stopwatch{ttl: lease.TTL(), asked: time.Now()}
-	next := takeSoon(t, p.b, bob, 0)
+	next, watch := takeTimed(t, p.b, bob, 0)
 	if next.Token() <= lease.Token() {
 		t.Errorf("token %d follows %d", next.Token(), lease.Token())
 	}
-	watch.asked = time.Now()
 	renewed := next.Renew(within(t))
 	lost(t, lease.Renew(within(t)), "Renew of an expired lease")
 	release(t, lease)

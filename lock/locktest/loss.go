@@ -62,19 +62,27 @@ func deadIsFreed(t *testing.T, p pair) {
 	first := take(t, p.a, ann)
 	ttl := first.TTL()
 	release(t, first)
-	kill := p.subject.Victim(t, p.a)
-	if held := refused(t, p.b, bob); held.Holder == (lock.Owner{}) {
-		t.Error("the holder has left no details")
-	}
-	kill()
-	if ttl > 0 && p.subject.Advance != nil {
-		p.subject.Advance(ttl)
-	}
-	next := takeSoon(t, p.b, bob, ttl)
-	if next.Token() <= first.Token() {
-		t.Errorf("token %d follows %d", next.Token(), first.Token())
-	}
-	release(t, next)
+	inTime(t, func() (late bool) {
+		watch := stopwatch{ttl: ttl, asked: time.Now()}
+		kill := p.subject.Victim(t, p.a)
+		if lease, err := p.b.Acquire(within(t), bob); err == nil && ttl > 0 && watch.late() {
+			kill()
+			release(t, lease)
+			return true
+		} else if held := refusal(t, lease, err); held.Holder == (lock.Owner{}) {
+			t.Error("the holder has left no details")
+		}
+		kill()
+		if ttl > 0 && p.subject.Advance != nil {
+			p.subject.Advance(ttl)
+		}
+		next := takeSoon(t, p.b, bob, ttl)
+		if next.Token() <= first.Token() {
+			t.Errorf("token %d follows %d", next.Token(), first.Token())
+		}
+		release(t, next)
+		return false
+	})
 }
 
 // stopwatch tells how long ago the lease of a lock was last asked for. Where time is

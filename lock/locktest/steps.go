@@ -32,7 +32,7 @@ var (
 const (
 	// hang is after how long an operation that should long be over counts as
 	// hanging.
-	hang = 20 * time.Second
+	hang = time.Minute
 
 	// poll is the pause between two attempts of what should succeed soon.
 	poll = 5 * time.Millisecond
@@ -60,13 +60,22 @@ func take(t *testing.T, l lock.Locker, who lock.Owner) lock.Lease {
 
 // takeSoon acquires a lock that must be free soon: at once, or once a
 // holder's TTL is over that cannot release it any more.
-func takeSoon(t *testing.T, l lock.Locker, who lock.Owner, ttl time.Duration) (lease lock.Lease) {
+func takeSoon(t *testing.T, l lock.Locker, who lock.Owner, ttl time.Duration) lock.Lease {
+	t.Helper()
+	lease, _ := takeTimed(t, l, who, ttl)
+	return lease
+}
+
+// takeTimed is takeSoon, and starts the watch.
+func takeTimed(t *testing.T, l lock.Locker, who lock.Owner, ttl time.Duration) (lease lock.Lease, watch stopwatch) {
 	t.Helper()
 	soon(t, "Acquire of a lock that is free again", ttl, func(ctx context.Context) (err error) {
+		watch.asked = time.Now()
 		lease, err = l.Acquire(ctx, who)
 		return err
 	})
-	return lease
+	watch.ttl = lease.TTL()
+	return lease, watch
 }
 
 // soon repeats an attempt until it succeeds, which must not take much longer
@@ -148,6 +157,12 @@ func renew(t *testing.T, lease lock.Lease) {
 func refused(t *testing.T, l lock.Locker, who lock.Owner) *lock.HeldError {
 	t.Helper()
 	lease, err := l.Acquire(within(t), who)
+	return refusal(t, lease, err)
+}
+
+// refusal returns the details of an Acquire that must have been refused.
+func refusal(t *testing.T, lease lock.Lease, err error) *lock.HeldError {
+	t.Helper()
 	if err == nil {
 		_ = lease.Release(context.Background())
 		t.Fatal("Acquire got a lock that is held")
