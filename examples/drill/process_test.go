@@ -33,7 +33,7 @@ import (
 
 const (
 	// patience is how long a test waits for what must come.
-	patience = 20 * time.Second
+	patience = time.Minute
 
 	// asDrill in the environment makes the test binary run drill. The programs
 	// that it executes later, its trials and what it detaches inherit it.

@@ -26,8 +26,13 @@ type beat struct {
 	at    time.Duration
 }
 
+// witness returns the lines of the witness file. A look may meet a line of which a
+// half is there.
 func (s *site) witness() (beats []beat) {
 	for line := range strings.Lines(s.read("witness")) {
+		if !strings.HasSuffix(line, "\n") {
+			break
+		}
 		var b beat
 		_, err := fmt.Sscanf(line, "%s %d %d %d\n", &b.what, &b.pid, &b.token, &b.at)
 		require.NoError(s, err, "%q", line)

@@ -92,7 +92,7 @@ func TestCluster(t *testing.T) {
 	for _, m := range members {
 		endpoints = append(endpoints, m.client.addr())
 	}
-	declare := func() *etcdlock.Lock { return etcdlock.New(endpoints, "x", etcdlock.TTL(time.Minute)) }
+	declare := func() *etcdlock.Lock { return etcdlock.New(endpoints, "x", etcdlock.TTL(10*time.Minute)) }
 	lease := mustTake(t, declare())
 
 	leaderFirst(t, members)

@@ -76,7 +76,7 @@ func (d *daemons) executes(t *testing.T, p *process, after time.Duration) (first
 // Real daemons stand by, and take over from one that was killed, stopped or suspended.
 func TestDaemonsTakeOver(t *testing.T) {
 	t.Parallel() // it waits more than it works
-	const ttl = 2 * time.Second
+	const ttl = 4 * time.Second
 	clock := clockwork.Real()
 	d := &daemons{url: fmt.Sprintf("etcd://%s/%s?ttl=%s", shared.start(t).addr(), shared.key(), ttl)}
 	d.t, d.witness = t, filepath.Join(t.TempDir(), "witness")
