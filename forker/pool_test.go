@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/benbjohnson/clock"
 	"github.com/stretchr/testify/require"
 
+	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/forker"
 	"github.com/evertick/evertick/forker/internal/roletest"
 )
@@ -81,14 +83,14 @@ func newWorkers(name string, config forker.PoolConfig) workers {
 var (
 	one     = newWorkers("one", forker.PoolConfig{Workers: 1, Options: []forker.Option{forker.Grace(0)}})
 	two     = newWorkers("two", forker.PoolConfig{Workers: 2})
-	hasty   = newWorkers("hasty", forker.PoolConfig{Workers: 1, Timeout: 300 * time.Millisecond, Options: []forker.Option{forker.Grace(0)}})
+	hasty   = newWorkers("hasty", forker.PoolConfig{Workers: 1, Timeout: time.Hour, Options: []forker.Option{forker.Grace(0)}})
 	small   = newWorkers("small", forker.PoolConfig{Workers: 1, MaxQueue: 1})
 	patient = newWorkers("patient", forker.PoolConfig{Workers: 1, MaxQueue: 1, Full: forker.Wait})
 	thrice  = newWorkers("thrice", forker.PoolConfig{Workers: 1, RecycleCalls: 3})
 	slim    = newWorkers("slim", forker.PoolConfig{Workers: 1, RecycleMemory: 100 << 20})
 	unfit   = newWorkers("unfit", forker.PoolConfig{
-		Workers: 2, Timeout: 500 * time.Millisecond,
-		Setup: func(context.Context, *forker.Child) error { return errors.New("no database") },
+		Workers: 2,
+		Setup:   func(context.Context, *forker.Child) error { return errors.New("no database") },
 	})
 	again = newWorkers("again", forker.PoolConfig{Workers: 1, Retries: 2})
 
@@ -216,21 +218,29 @@ func TestACallIsRunOnceMoreIfAsked(t *testing.T) {
 
 func TestACallThatTakesTooLong(t *testing.T) {
 	leakFree(t)
-	w := watched(t, &forker.Group{})
+	mock := clock.NewMock()
+	w := watched(t, &forker.Group{Clock: clockwork.From(mock)})
 	first := workerOf(t, w.group, hasty)
 	running, err := hasty.hang.Submit(t.Context(), w.group, none{})
 	require.NoError(t, err)
 	w.await(t, "log hangs", 1)
 	queued, err := hasty.twice.Submit(t.Context(), w.group, "x")
 	require.NoError(t, err)
+	roletest.Eventually(t, "the end of the call", func() bool {
+		mock.Add(time.Minute)
+		return running.State() == forker.CallEnded
+	})
+	roletest.Eventually(t, "the end of its worker", func() bool {
+		mock.Add(1)
+		return w.count("reap hasty killed by SIGKILL") == 1
+	})
 	_, err = running.Wait(roletest.Within(t))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, first, callError(t, err, true).PID)
 	_, err = queued.Wait(roletest.Within(t))
-	if err != nil { // the next worker took too long to come
+	if err != nil { // its own time was over at that moment, too
 		callError(t, err, false)
 	}
-	w.await(t, "reap hasty killed by SIGKILL", 1)
 	require.Zero(t, w.count("failure"), "the caller knows")
 	require.Zero(t, poolInfo(t, w.group).Crashed)
 }
@@ -340,15 +350,41 @@ func TestWorkersAreRecycled(t *testing.T) {
 
 func TestASetupThatFails(t *testing.T) {
 	leakFree(t)
-	w := watched(t, &forker.Group{})
-	_, err := unfit.twice.Call(roletest.Within(t), w.group, "x")
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	mock := clock.NewMock()
+	w := watched(t, &forker.Group{Clock: clockwork.From(mock)})
+	ctx, giveUp := context.WithCancelCause(t.Context())
+	called := make(chan error, 1)
+	go func() {
+		_, err := unfit.twice.Call(ctx, w.group, "x")
+		called <- err
+	}()
+	w.await(t, "fork", 1)
+	for failed, pause := range []time.Duration{100 * time.Millisecond, 200 * time.Millisecond} {
+		roletest.Eventually(t, "a worker that fails", func() bool { return poolInfo(t, w.group).Crashed > int64(failed) })
+		require.Equal(t, failed+1, w.count("fork"), "there are pauses")
+		before := mock.Now()
+		roletest.Eventually(t, "the next worker", func() bool {
+			mock.Add(10 * time.Millisecond)
+			return w.count("fork") > failed+1
+		})
+		require.GreaterOrEqual(t, mock.Now().Sub(before), pause)
+	}
+	roletest.Eventually(t, "a worker that fails", func() bool { return poolInfo(t, w.group).Crashed >= 3 })
+	enough := errors.New("enough")
+	giveUp(enough)
+	err := <-called
+	require.ErrorIs(t, err, enough)
 	callError(t, err, false)
 	require.ErrorContains(t, err, "its set-up: no database")
 	require.Positive(t, w.count("failure forker: worker of pool unfit (PID "))
-	require.Less(t, w.count("fork"), 20, "there are pauses")
-	err = unfit.pool.Start(roletest.Within(t), w.group)
-	require.ErrorContains(t, err, "forker: start the workers of pool unfit: its set-up: no database")
+
+	started := make(chan error, 1)
+	go func() { started <- unfit.pool.Start(roletest.Within(t), w.group) }()
+	roletest.Eventually(t, "the end of the start", func() bool {
+		mock.Add(10 * time.Millisecond)
+		return len(started) == 1
+	})
+	require.ErrorContains(t, <-started, "forker: start the workers of pool unfit: its set-up: no database")
 }
 
 func TestWarmWorkersAreReplacedAtOnce(t *testing.T) {

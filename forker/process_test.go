@@ -33,7 +33,7 @@ func leakFree(t *testing.T) {
 	// The clock's own goroutine ends at the time of a timer that was stopped.
 	ignore := []goleak.Option{goleak.IgnoreCurrent(), goleak.IgnoreAnyFunction("github.com/evertick/evertick/clockwork.(*timerQueue).run")}
 	t.Cleanup(func() {
-		require.NoError(t, goleak.Find(ignore...))
+		roletest.Eventually(t, "the end of all goroutines", func() bool { return goleak.Find(ignore...) == nil })
 		require.Equal(t, before, descriptors(t), "open files")
 		_, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
 		require.ErrorIs(t, err, syscall.ECHILD, "a child, perhaps a zombie")

@@ -38,7 +38,7 @@ func watched(t *testing.T, g *forker.Group) *witness {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		g.Stop(ctx)
-		require.Empty(t, g.List())
+		roletest.Eventually(t, "no child", func() bool { return len(g.List()) == 0 })
 	})
 	return w
 }
@@ -114,9 +114,13 @@ func TestWhatIsTooLargeNamesTheLimit(t *testing.T) {
 }
 
 func TestAFailureKeepsItsText(t *testing.T) {
-	w := watched(t, &forker.Group{})
+	w := watched(t, &forker.Group{Max: 1, Full: forker.Queue})
+	first := forkHung(t, w, waits, 1)[0]
 	h, err := fails.Fork(w.group, "no database")
 	require.NoError(t, err)
+	done := h.Done() // waited for before it starts
+	first.Kill()
+	<-done
 	_, err = h.Wait(roletest.Within(t))
 	var failure *forker.TaskError
 	require.ErrorAs(t, err, &failure)

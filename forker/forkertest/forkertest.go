@@ -25,7 +25,7 @@ import (
 )
 
 // guard is the longest wait for something that must happen.
-const guard = 30 * time.Second
+const guard = time.Minute
 
 // Subject is the processes to be tested.
 type Subject struct {

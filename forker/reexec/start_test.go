@@ -42,7 +42,7 @@ func TestStartOfTellsProcessesApart(t *testing.T) {
 
 // awaitDone waits until a process is told to have ended.
 func awaitDone(t *testing.T, pid int) {
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(roletest.Patience); ; {
 		_, err := reexec.StartOf(pid)
 		if err != nil {
 			require.ErrorIs(t, err, os.ErrProcessDone)

@@ -22,7 +22,7 @@ func talk(t *testing.T, server *mailtest.Server, lines ...string) []int {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	wire := textproto.NewConn(conn)

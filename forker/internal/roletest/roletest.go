@@ -21,7 +21,7 @@ import (
 )
 
 // Patience is how long a test waits for what must come.
-const Patience = 20 * time.Second
+const Patience = time.Minute
 
 // Role is what the test binary does instead of testing. It gets the arguments
 // after the role's name.

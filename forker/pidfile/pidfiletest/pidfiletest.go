@@ -26,7 +26,7 @@ import (
 )
 
 // guard is the longest wait for something that must happen.
-const guard = 10 * time.Second
+const guard = time.Minute
 
 // Subject is the PID files to be tested.
 type Subject struct {

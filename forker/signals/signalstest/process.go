@@ -133,7 +133,7 @@ func contTakesBackStops(t *testing.T, start starter) {
 	require.Equal(t, []os.Signal{syscall.SIGCONT}, receive(t, p, syscall.SIGCONT))
 	send(t, p, syscall.SIGCONT)
 	require.Equal(t, []os.Signal{syscall.SIGCONT}, receive(t, p, syscall.SIGCONT))
-	require.Equal(t, running, p.State())
+	become(t, p, running)
 }
 
 func leaderIsNotStopped(t *testing.T, start starter) {
@@ -194,7 +194,7 @@ func restartedWaits(t *testing.T, start starter) {
 	require.Empty(t, p.Received())
 	p.Listen(all...)
 	require.ElementsMatch(t, all, receive(t, p, all...))
-	require.Equal(t, running, p.State())
+	become(t, p, running)
 }
 
 func restartedDefaults(t *testing.T, start starter) {

@@ -42,7 +42,7 @@ type Subject struct {
 
 const (
 	// guard is the longest wait for something that must happen.
-	guard = 10 * time.Second
+	guard = time.Minute
 
 	// pause is how long something that must not happen is given to happen.
 	// However short it is in effect, no case fails by it.
