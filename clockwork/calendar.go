@@ -83,6 +83,14 @@ func NewCalendarSchedule(c Calendar, p Pacing, from CalendarState, now, wall tim
 	return s
 }
 
+// Clone returns a schedule that stands where this one does, and goes on alone. It
+// asks c, which has to give the same answers.
+func (s *CalendarSchedule) Clone(c Calendar) *CalendarSchedule {
+	clone := *s
+	clone.calendar, clone.done = c, slices.Clone(s.done)
+	return &clone
+}
+
 // State returns what NewCalendarSchedule needs.
 func (s *CalendarSchedule) State() CalendarState {
 	return CalendarState{After: s.after, Next: s.next, Counted: s.counted, Done: slices.Clone(s.done)}

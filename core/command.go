@@ -166,7 +166,7 @@ func (d *Daemon) checkAndTell(ctx context.Context) int {
 // and says so. It takes no lock, and neither the log nor the spool is touched.
 func (d *Daemon) sendTestAlert(ctx context.Context) int {
 	if d.set.alerts == nil {
-		return d.refuse("--test-alert: no alerts are declared: say where they go " + d.set.place("alerts", "in core.WithAlerts"))
+		return d.refuse("--test-alert: no alerts are declared: say where they go " + d.set.place("alerts"))
 	}
 	if err := errors.Join(d.refused, d.set.contradictions(), d.set.alerts.Check()); err != nil {
 		return d.refuse(problems(err))

@@ -264,7 +264,7 @@ func TestSendRestartTellsWhenTheNextImageEnds(t *testing.T) {
 		Steps:   daemontest.Steps{at(1.5, daemontest.Command(args))},
 		Want: daemontest.Want{
 			daemontest.Exit(1), daemontest.Restarts(1), daemontest.ExitOf(args, 1),
-			daemontest.Stderr("-s restart: PID 100 was signalled; pidfile: no reply at /world/poller.pid.reply: it ended without a reply; its log tells more"),
+			daemontest.Stderr("-s restart: PID 100 was signalled; PID file: no reply at /world/poller.pid.reply: it ended without a reply; its log tells more"),
 			daemontest.LockReleased(), daemontest.NoFile(pidPath),
 		},
 	})

@@ -27,7 +27,7 @@ func (m *machine) giveDump() {
 	case parts == 0:
 		give(text)
 	case m.handlers.busy():
-		give(text + fmt.Sprintf("\n%d parts of core.OnDump are left out: a handler is running, which they would wait for", parts))
+		give(text + fmt.Sprintf("\n%d parts of the program's own are left out: a handler is running, which they would wait for", parts))
 	default:
 		m.handlers.add(func() { give(text + m.d.dumpParts()) })
 	}
@@ -56,7 +56,7 @@ func (d *Daemon) dumpParts() string {
 	case text := <-done:
 		return text
 	case <-ctx.Done():
-		return fmt.Sprintf("\nThe parts of core.OnDump are left out: they took longer than %s", partsTimeout)
+		return fmt.Sprintf("\nThe parts of the program's own are left out: they took longer than %s", partsTimeout)
 	}
 }
 
@@ -151,7 +151,7 @@ func (m *machine) nextTick() string {
 	}
 	now, wall := m.readClock()
 	at := wall.Add(m.schedule.Next().Sub(now))
-	if c, ok := m.schedule.(calendarTicks); ok {
+	if c, ok := m.schedule.(*calendarTicks); ok {
 		if at = c.Tick(); at.IsZero() {
 			return "none: the schedule has no further one"
 		}

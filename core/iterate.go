@@ -12,7 +12,10 @@ func (m *machine) onTick(e event) state {
 		m.setTick()
 		return stateSleeping
 	}
-	missed, run := m.schedule.Begin(now, wall, e.kind == woken)
+	missed, run, err := m.schedule.Begin(now, wall, e.kind == woken)
+	if err != nil {
+		return m.onFatal("Error: " + describe(err))
+	}
 	if missed > 0 {
 		m.countMissed(now, missed)
 		m.d.Logf("Warning: Missed %d Ticks. The process was stopped or suspended, or restarted slowly.", missed)
@@ -42,7 +45,7 @@ func (m *machine) onTick(e event) state {
 }
 
 func (m *machine) onExecuted(e event) state {
-	m.endIteration(e)
+	broken := m.endIteration(e)
 	fatal := m.health.executed(e.err != nil, e.succeeded, m.d.set.maxFailures)
 	if e.err != nil {
 		line := fmt.Sprintf("Error: Execute #%d: %s", m.d.Iteration(), describe(e.err))
@@ -50,6 +53,9 @@ func (m *machine) onExecuted(e event) state {
 			return m.onFatal(line)
 		}
 		m.d.alert(kindFailure, fmt.Sprintf("%s\nTolerated: failure %d in a row of %d.", line, m.health.failures, m.d.set.maxFailures))
+	}
+	if broken != nil { // described already
+		return m.onFatal(fmt.Sprintf("Error: %v", broken))
 	}
 	m.setTick()
 	return stateSleeping

@@ -91,7 +91,7 @@ func (m *machine) leaveAtOnce(what string) state {
 	m.d.cleanups.disown()
 	if m.jobs.running {
 		if m.jobs.todo.kind == executed {
-			m.endSchedule()
+			_ = m.endSchedule()
 		}
 		m.jobs.abandon()
 	}

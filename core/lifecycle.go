@@ -97,9 +97,9 @@ var lifecycle = table{
 		signalCame:        {do: (*machine).onSignal, to: []state{stateSleeping}},
 		housekeeping:      {do: (*machine).onHousekeeping, to: []state{stateSleeping}},
 		backedOff:         {words: noPause},
-		woken:             {do: (*machine).onTick, to: []state{stateExecuting, stateSleeping}, words: "SIGCONT|"},
+		woken:             {do: (*machine).onTick, to: []state{stateExecuting, stateSleeping, stateRestarting, stateTearingDown}, words: "SIGCONT||schedule fails|schedule fails: exit 1"},
 		overdue:           {words: noRunning},
-		tickDue:           {do: (*machine).onTick, to: []state{stateExecuting, stateSleeping}, words: "tick|"},
+		tickDue:           {do: (*machine).onTick, to: []state{stateExecuting, stateSleeping, stateRestarting, stateTearingDown}, words: "tick||schedule fails|schedule fails: exit 1"},
 	},
 	stateExecuting: {
 		stopAsked:         {do: (*machine).onStopBusy, to: []state{stateDraining}, words: "stop"},

@@ -429,7 +429,7 @@ func TestADetachedStandbyThatCannotStartSaysSo(t *testing.T) {
 		Held:    []string{lockURL},
 		Steps:   daemontest.Steps{at(2, daemontest.WriteFile(pidPath, "notes")), at(2.1, daemontest.FreeLock(lockURL))},
 		Want: daemontest.Want{
-			daemontest.ExitOf("-d -p poller.pid", 0), daemontest.Exit(1), daemontest.Mails(1), daemontest.Logs("Shutting Down: pidfile: lock"),
+			daemontest.ExitOf("-d -p poller.pid", 0), daemontest.Exit(1), daemontest.Mails(1), daemontest.Logs("Shutting Down: PID file: lock"),
 			daemontest.FileContains(pidPath, "notes"), daemontest.LockReleased(),
 		},
 	})

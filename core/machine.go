@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core/host"
 )
 
@@ -35,7 +34,7 @@ type machine struct {
 
 	edges             *[numStates][numEvents]int // for a harness; nil in production
 	inherited         *handover                  // what may still be taken over from the program before
-	kept              *clockwork.CalendarState   // what was remembered of ticks when setup began
+	laid              *laidCalendar              // by the latest setup; nil without a schedule of the user's
 	ticksKept         int64                      // how many states of the schedule were kept
 	missedCountedAt   time.Time                  // when missed ticks were last counted; zero: never
 	trialsRefused     int                        // in a row, while an abandoned Execute bars the way back

@@ -27,7 +27,7 @@ func TestPartsOfTheDump(t *testing.T) {
 		"Goexit": {func(*core.Daemon) string { runtime.Goexit(); return "" }, "\nSites:             \n"},
 		"hangs": {
 			func(d *core.Daemon) string { _ = daemontest.Hangs(context.Background(), d); return "" },
-			"\nThe parts of core.OnDump are left out: they took longer than 1s\n",
+			"\nThe parts of the program's own are left out: they took longer than 1s\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestTheDumpWaitsForNoHandler(t *testing.T) {
 		Execute: daemontest.Instantly(),
 		Steps:   daemontest.Steps{at(0.5, daemontest.Signal(syscall.SIGUSR2)), at(1.5, usr1), stopAt(2.5)},
 		Want: daemontest.Want{
-			daemontest.Exit(1), daemontest.Logs("1 parts of core.OnDump are left out: a handler is running"), daemontest.Logs("Dump of poller"),
+			daemontest.Exit(1), daemontest.Logs("1 parts of the program's own are left out: a handler is running"), daemontest.Logs("Dump of poller"),
 		},
 	})
 }
@@ -91,7 +91,7 @@ func TestTheAlertsCanBeTried(t *testing.T) {
 		"with -d":    {equipped(), "--test-alert -d", nil, 1, 0, daemontest.Stdout("was delivered to ")},
 		"refused":    {equipped(), "--test-alert", daemontest.Steps{at(0, daemontest.MailDown(errors.New("451 later")))}, 0, 1, daemontest.Stderr("the test alert to ops@example.com through ")},
 		"no reply":   {equipped(), "--test-alert", daemontest.Steps{at(0, daemontest.MailTakes(time.Hour))}, 0, 1, daemontest.Stderr("was not delivered: mail: context deadline exceeded")},
-		"no alerts":  {none, "--test-alert", nil, 0, 1, daemontest.Stderr("no alerts are declared: say where they go in core.WithAlerts")},
+		"no alerts":  {none, "--test-alert", nil, 0, 1, daemontest.Stderr("no alerts are declared: say where they go in the program")},
 		"with check": {equipped(), "--test-alert --check", nil, 0, 1, daemontest.Stderr("it cannot be combined with -i, -s or --check")},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -92,6 +92,12 @@ func FixedDelay(pause time.Duration) Option {
 // none. After a step of the wall clock the schedule is asked again, within a
 // minute, and a tick that was served is not served again when the clock comes to
 // it once more. Spread and Jitter must be less than the time between two ticks.
+//
+// A schedule that returns the zero time has no further tick: no iteration starts
+// any more, and the daemon stays. One that panics, ends its goroutine, takes longer
+// than 5 s or returns a time that is not after the one that it was asked for is a
+// fatal error, as one of Execute is; the ticks meanwhile are missed ones. At the
+// start it is refused.
 func Scheduled(schedule clockwork.Calendar) Option {
 	return func(s *declaration) error {
 		s.calendar = schedule

@@ -53,10 +53,10 @@ func (m *machine) onOverdue(event) state {
 }
 
 // endIteration counts the ticks that an iteration ran over, and logs an overrun;
-// it is alerted, unless that was done while it ran.
-func (m *machine) endIteration(e event) {
+// it is alerted, unless that was done while it ran. Its error is the schedule's.
+func (m *machine) endIteration(e event) error {
 	m.timers.clear(iterationTimeoutAt, overdueAt)
-	m.endSchedule()
+	err := m.endSchedule()
 	pacing := m.d.pacing()
 	overran := pacing.Overran(e.took)
 	if pacing.HasGrid() {
@@ -74,4 +74,5 @@ func (m *machine) endIteration(e event) {
 	case pacing.NearLimit(e.took):
 		m.d.Logf("Warning: Run Loop Near Max Allowed Duration. Duration: %s Interval: %s", round(e.took), pacing.Interval)
 	}
+	return err
 }

@@ -16,14 +16,20 @@ func (m *machine) startSetup() {
 		m.d.alertHandlers.Store(m.handlers)
 	}
 	m.setupFailed = false
-	kept := new(clockwork.CalendarState)
-	m.kept = kept
+	var laid *laidCalendar
+	if m.d.set.calendar != nil && !m.ready {
+		laid = &laidCalendar{}
+	}
+	m.laid = laid
 	m.jobs.start(setUp, m.jobs.ctx, func(ctx context.Context) error {
-		*kept = m.d.ticks.read()
+		kept := m.d.ticks.read()
 		if err := m.d.setUp(ctx); err != nil {
 			return err
 		}
 		m.d.tell(ctx, HookInfo{Hook: HookInit, Iteration: m.d.Iteration()})
+		if laid != nil {
+			return laid.lay(m.d, kept)
+		}
 		return nil
 	})
 }
@@ -74,12 +80,11 @@ func (m *machine) awaitRestartInterval() {
 
 // layGrid begins the grid, or takes it over where the program before left it.
 func (m *machine) layGrid() {
-	clock, pacing := m.d.host.Clock, m.d.set.pacing
-	pacing.Names = []string{m.d.name, m.d.host.Name}
-	if m.d.set.calendar != nil {
-		m.layCalendar(pacing)
+	if m.laid != nil {
+		m.followCalendar()
 		return
 	}
+	clock, pacing := m.d.host.Clock, m.d.namedPacing()
 	if m.inherited == nil {
 		m.schedule = gridTicks{clockwork.NewSchedule(pacing, clock.Now(), clock.Wall())}
 		return
@@ -88,23 +93,16 @@ func (m *machine) layGrid() {
 	m.schedule = gridTicks{clockwork.ResumeSchedule(pacing, m.inherited.Schedule, now, clock.Wall(), boot-m.inherited.Boot)}
 }
 
-// layCalendar goes on with the ticks where the program before was, or the
-// process before, or begins with them.
-func (m *machine) layCalendar(pacing clockwork.Pacing) {
-	if !m.d.set.firstTick {
-		pacing.First = AfterInterval
-	}
-	now, wall := m.readClock()
-	if h := m.inherited; h != nil && h.Calendar != nil {
-		m.schedule = calendarTicks{clockwork.NewCalendarSchedule(m.d.set.calendar, pacing, *h.Calendar, now, wall)}
+// followCalendar takes the schedule that was laid.
+func (m *machine) followCalendar() {
+	l := m.laid
+	m.schedule = l.ticks
+	if !l.made {
 		return
 	}
-	c := clockwork.NewCalendarSchedule(m.d.set.calendar, pacing, *m.kept, now, wall)
-	m.schedule = calendarTicks{c}
-	tick := c.Tick()
-	if missed := c.End(now, wall); missed > 0 {
-		m.countMissed(now, missed)
-		m.d.Logf("Warning: Missed %d Ticks. The daemon did not run at %s%s", missed, tick.Format(time.DateTime), andLater(missed))
+	if l.missed > 0 {
+		m.countMissed(m.d.host.Clock.Now(), l.missed)
+		m.d.Logf("Warning: Missed %d Ticks. The daemon did not run at %s%s", l.missed, l.tick.Format(time.DateTime), andLater(l.missed))
 	}
 	if keep := m.keepTick(); keep != nil {
 		m.handlers.add(keep)
@@ -121,7 +119,7 @@ func andLater(missed int64) string {
 // keepTick returns what keeps the present state of the schedule in the file of
 // RememberTicks; nil where nothing is kept.
 func (m *machine) keepTick() func() {
-	c, ok := m.schedule.(calendarTicks)
+	c, ok := m.schedule.(*calendarTicks)
 	if !ok || m.d.set.tickFile == "" {
 		return nil
 	}

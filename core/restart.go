@@ -252,7 +252,7 @@ func (m *machine) passSchedule(h *handover, now time.Time) {
 	switch s := m.schedule.(type) {
 	case gridTicks:
 		h.Schedule = s.State(now)
-	case calendarTicks:
+	case *calendarTicks:
 		state := s.State()
 		h.Calendar = &state
 	}

@@ -19,10 +19,13 @@ func (m *machine) readClock() (now, wall time.Time) {
 }
 
 // noteInterval notes the time between the tick of the iteration that starts and
-// the next, where a schedule decides that.
+// the next, where a schedule decides that, and tells of its last one.
 func (m *machine) noteInterval() {
-	if c, ok := m.schedule.(calendarTicks); ok {
+	if c, ok := m.schedule.(*calendarTicks); ok {
 		m.d.interval.Store(int64(c.Interval()))
+		if c.Tick().IsZero() {
+			m.d.Logf("The schedule %s has no further tick: this iteration is its last", calendarName(m.d.set.calendar))
+		}
 	}
 }
 
@@ -40,12 +43,18 @@ func (m *machine) countMissed(now time.Time, n int64) {
 }
 
 // endSchedule tells the schedule that an iteration has ended, or was abandoned,
-// and counts the ticks that it ran over.
-func (m *machine) endSchedule() {
+// and counts the ticks that it ran over. It logs and returns what a schedule of
+// the user's has done wrong.
+func (m *machine) endSchedule() error {
 	now, wall := m.readClock()
-	if missed := m.schedule.End(now, wall); missed > 0 {
+	missed, err := m.schedule.End(now, wall)
+	if err != nil {
+		m.d.Logf("Error: %s", describe(err))
+	}
+	if missed > 0 {
 		m.countMissed(now, missed)
 	}
+	return err
 }
 
 // round keeps three decimals of a second, or what is left of a shorter time.

@@ -426,7 +426,7 @@ func TestADaemonWithoutALockSaysSo(t *testing.T) {
 				Execute: daemontest.Instantly(),
 				Steps:   daemontest.Steps{at(1.5, hup), stopAt(2.5)},
 				Want: daemontest.Want{
-					daemontest.Restarts(1), daemontest.Exit(0), daemontest.LogsTimes("No Lock: several instances can run at once. core.WithLock(lock.Null())", c.times),
+					daemontest.Restarts(1), daemontest.Exit(0), daemontest.LogsTimes("No Lock: several instances can run at once. Give one in the program; null: says that none is wanted", c.times),
 				},
 			})
 		})

@@ -66,11 +66,11 @@ func (m *machine) onLeased(e event) state {
 	m.d.Logf("Application Startup. PID: %d%s", m.d.PID(), m.startDetails())
 	m.tellWaitedOut()
 	if m.d.set.lock == nil && m.inherited == nil && !m.resumed {
-		m.d.Logf("No Lock: several instances can run at once. core.WithLock(lock.Null()) says that this is meant")
+		m.d.Logf("No Lock: several instances can run at once. Give one %s; null: says that none is wanted", m.d.set.place("lock"))
 	}
 	if every := m.d.set.restartEvery; every > 0 && !m.d.restartsByItself() && m.inherited == nil && !m.resumed {
 		m.d.Logf("The restart interval of %s does not act: the daemon runs in the foreground, and no supervisor was detected. "+
-			"It acts with -d; core.Supervised says that there is a supervisor", every)
+			"It acts with -d, and under a supervisor that the program knows of", every)
 	}
 	m.startSetup()
 	return stateSettingUp

@@ -94,7 +94,8 @@ func (m *machine) onStopAgain(e event) state {
 func (m *machine) onDrained(e event) state {
 	m.clearTimeout(timeUpAt)
 	if e.kind == executed {
-		m.endIteration(e)
+		_ = m.endIteration(e) // which has logged it
+
 		if e.err == nil || e.succeeded || !m.ending.forced { // an exec that fails may let the loop go on
 			m.health.executed(e.err != nil, e.succeeded, m.d.set.maxFailures)
 		}
@@ -143,7 +144,7 @@ func (m *machine) onDrainTimeout(event) state {
 	if m.ending.plan.restart {
 		if kind := m.jobs.todo.kind; kind == executed {
 			m.d.Logf("Error: Execute #%d does not return: it is left behind", m.d.Iteration())
-			m.endSchedule()
+			_ = m.endSchedule()
 		} else {
 			m.d.Logf("Error: %s does not return: it is left behind", kind.job())
 		}

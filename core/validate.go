@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/lock"
 )
 
@@ -20,7 +21,7 @@ func (d *Daemon) checkEnvironment(ctx context.Context) error {
 	errs := []error{d.refused, d.set.contradictions(), d.onePathForTwo(), d.checkCalendar(), d.checkTickFile(), d.folder()}
 	if d.cmd.pidFile != "" && d.inherited == nil {
 		if err := d.host.PIDFiles.Check(d.Path(d.cmd.pidFile)); err != nil {
-			errs = append(errs, fmt.Errorf("PID file: %w", err))
+			errs = append(errs, err)
 		}
 	}
 	if d.set.lock != nil {
@@ -102,12 +103,21 @@ func (d *Daemon) checkCalendar() error {
 	if d.set.calendar == nil {
 		return nil
 	}
-	return recovered(func() error {
-		if wall := d.host.Clock.Wall(); !d.set.calendar.Next(wall).After(wall) {
-			return fmt.Errorf("the schedule %s has no tick after %s: it would never start an iteration", calendarName(d.set.calendar), wall.Format(time.DateTime))
-		}
-		return nil
-	})
+	wall := d.host.Clock.Wall()
+	var next time.Time
+	turn, answered := awaitCalendar(askCalendar(d.set.calendar, func(checked clockwork.Calendar) calendarTurn {
+		next = checked.Next(wall)
+		return calendarTurn{}
+	}), d.host.Clock)
+	switch {
+	case !answered:
+		return calendarUnanswered(d.set.calendar)
+	case turn.err != nil:
+		return turn.err
+	case next.IsZero():
+		return calendarError(d.set.calendar, fmt.Sprintf("has no tick after %s: it would never start an iteration", wall.Format(time.DateTime)))
+	}
+	return nil
 }
 
 // checkTickFile returns why ticks cannot be remembered.
@@ -131,7 +141,7 @@ func (s *declaration) contradictions() error {
 		errs = append(errs, s.pacingContradictions())
 	}
 	bad(s.standby && s.lock == nil, "core.Standby waits for a lock, but there is none: declare core.WithLock")
-	bad(s.alerts != nil && len(s.recipients) == 0, "alerts have no recipient: name at least one "+s.place("to", "in core.WithAlerts"))
+	bad(s.alerts != nil && len(s.recipients) == 0, "alerts have no recipient: name at least one "+s.place("to"))
 	for _, r := range s.recipients {
 		at := strings.LastIndexByte(r, '@') // the sender looks closer
 		bad(s.alerts != nil && (at < 1 || at == len(r)-1), fmt.Sprintf("alert recipient %q is no mail address: write name@host", r))
@@ -169,8 +179,8 @@ func (s *declaration) pacingContradictions() error {
 	bad(p.FixedDelay && p.Missed != Coalesce, "core.FixedDelay has no grid, so no tick is missed: drop core.MissedTicks or use core.Every")
 	bad(p.FixedDelay && p.First == AlignedToClock, "core.FixedDelay has no grid to align: drop core.AlignedToClock or use core.Every")
 	bad(p.FixedDelay && shift > 0, "core.FixedDelay has no grid to jitter: drop core.Spread and core.Jitter, or use core.Every")
-	bad(never && p.First != Immediately, "an interval of 0 has no first tick to wait for, as core.FirstTick asks: set an interval above 0")
-	bad(never && shift > 0, "an interval of 0 leaves no room for core.Spread or core.Jitter: set an interval above 0")
+	bad(never && p.First != Immediately, "an interval of 0 has no first tick to wait for, as the program asks: set an interval above 0")
+	bad(never && shift > 0, fmt.Sprintf("an interval of 0 leaves no room for a spread or jitter of %s: set an interval above 0", shift))
 	bad(p.Interval > 0 && shift >= p.Interval,
 		fmt.Sprintf("an interval of %s leaves no room for a spread or jitter of %s: set an interval above that", p.Interval, shift))
 	return errors.Join(errs...)

@@ -124,12 +124,13 @@ func (s *declaration) setValues(values flagValues) error {
 	return errors.Join(errs...)
 }
 
-// place says where people change what a standard flag or an option says.
-func (s *declaration) place(flag, option string) string {
+// place says where people change what a standard flag stands for: in the program,
+// where the daemon has no such flag.
+func (s *declaration) place(flag string) string {
 	if _, has := s.origins[flag]; has {
 		return "with --" + flag
 	}
-	return option
+	return "in the program"
 }
 
 // origin returns, in parentheses and behind a space, where the value of a

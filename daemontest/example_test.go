@@ -51,7 +51,7 @@ func ExampleRun() {
 	})
 	// Output:
 	//   00:00.000  log: Application Startup. PID: 100 Interval: 10s
-	//   00:00.000  log: No Lock: several instances can run at once. core.WithLock(lock.Null()) says that this is meant
+	//   00:00.000  log: No Lock: several instances can run at once. Give one in the program; null: says that none is wanted
 	//   00:00.000  -> setting up
 	//   00:00.000  -> sleeping
 	//   00:00.000  execute #1 ... 1s

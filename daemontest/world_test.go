@@ -252,6 +252,6 @@ func TestAStoppedDaemonGivesNoReply(t *testing.T) {
 			At(time.Minute, Signal(syscall.SIGCONT)),
 			stopAt(62 * time.Second),
 		},
-		Want: Want{Exit(0), ExitOf(dump, 1), Stderr("PID 100 was signalled; pidfile: no reply at /world/d.pid.reply: context deadline exceeded")},
+		Want: Want{Exit(0), ExitOf(dump, 1), Stderr("PID 100 was signalled; PID file: no reply at /world/d.pid.reply: context deadline exceeded")},
 	})
 }

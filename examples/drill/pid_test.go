@@ -205,7 +205,7 @@ func TestSignalStopReturnsWhenTheProcessIsGone(t *testing.T) {
 		require.Equal(t, "end", s.witness()[len(s.witness())-1].what)
 	}
 	got := s.run("-s", "stop", "-p", s.path("pid"))
-	require.Equal(t, outcome{code: 1, err: fmt.Sprintf("drill: -s stop: pidfile: %s: there is none: no daemon is running\n", s.path("pid"))}, got)
+	require.Equal(t, outcome{code: 1, err: fmt.Sprintf("drill: -s stop: PID file: %s: there is none: no daemon is running\n", s.path("pid"))}, got)
 }
 
 func TestSignalDumpTellsWhatTheLogTells(t *testing.T) {

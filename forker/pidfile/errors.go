@@ -75,7 +75,8 @@ type explained struct{ error }
 // Unwrap returns the cause.
 func (e explained) Unwrap() error { return e.error }
 
-// wrap adds this package's prefix, what was being done, and the path, once.
+// wrap adds "PID file", what was being done, and the path, once. The errors are for
+// administrators, whom a package's name says nothing.
 func wrap(doing, path string, err error) error {
 	if err == nil {
 		return nil
@@ -89,7 +90,7 @@ func wrap(doing, path string, err error) error {
 	if doing != "" {
 		doing += " "
 	}
-	return fmt.Errorf("pidfile: %s%w", doing, err)
+	return fmt.Errorf("PID file: %s%w", doing, err)
 }
 
 // plain takes off what os adds to an error and our own text says better.

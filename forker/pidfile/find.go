@@ -100,7 +100,7 @@ func (h *holder) Signal(sig os.Signal) error {
 	if err == nil || errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
-	return fmt.Errorf("pidfile: signal process %d: %w", h.PID(), err)
+	return fmt.Errorf("PID file: signal process %d: %w", h.PID(), err)
 }
 
 // Wait blocks until the process has ended, whether its parent has reaped it or
@@ -110,5 +110,5 @@ func (h *holder) Wait(ctx context.Context) error {
 	if err == nil || errors.Is(err, context.Cause(ctx)) {
 		return err
 	}
-	return fmt.Errorf("pidfile: wait for process %d: %w", h.PID(), err)
+	return fmt.Errorf("PID file: wait for process %d: %w", h.PID(), err)
 }

@@ -153,7 +153,7 @@ func TestWhereAPIDFileCannotBe(t *testing.T) {
 		for _, err := range []error{lockErr, m.Check(path)} {
 			require.ErrorContains(t, err, want, name)
 			require.ErrorContains(t, err, path)
-			require.Equal(t, 1, strings.Count(err.Error(), "pidfile: "))
+			require.Equal(t, 1, strings.Count(err.Error(), "PID file: "))
 			require.NotContains(t, err.Error(), "\n")
 		}
 	}
@@ -172,7 +172,7 @@ func TestAFileThatIsNoPIDFileKeepsItsText(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 		_, lockErr := m.Lock(path)
 		for doing, err := range map[string]error{"lock ": lockErr, "": m.Check(path)} {
-			require.EqualError(t, err, "pidfile: "+doing+path+
+			require.EqualError(t, err, "PID file: "+doing+path+
 				": it holds something else than a process's number; name another path, or remove it", "%q", text)
 		}
 		kept, err := os.ReadFile(path)
@@ -193,7 +193,7 @@ func TestAFullDiskLeavesNothingBehind(t *testing.T) {
 	path := pathIn(t)
 	out, err := roletest.Command("full", path).Output()
 	require.NoError(t, err)
-	require.Contains(t, string(out), "pidfile: lock "+path+": ")
+	require.Contains(t, string(out), "PID file: lock "+path+": ")
 	entries, err := os.ReadDir(filepath.Dir(path))
 	require.NoError(t, err)
 	require.Empty(t, entries)
@@ -229,14 +229,14 @@ func TestFindExplainsItself(t *testing.T) {
 	} {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 		_, err := pidfile.Disk(nil).Find(path)
-		require.ErrorContains(t, err, "pidfile: "+path+": ")
+		require.ErrorContains(t, err, "PID file: "+path+": ")
 		require.ErrorContains(t, err, want)
 		require.NotContains(t, err.Error(), "\n")
 	}
 	_, err := pidfile.Disk(nil).Find(filepath.Dir(path))
 	require.ErrorContains(t, err, "regular file")
 	_, err = pidfile.Disk(nil).Find(path + ".missing")
-	require.EqualError(t, err, "pidfile: "+path+".missing: there is none: no daemon is running")
+	require.EqualError(t, err, "PID file: "+path+".missing: there is none: no daemon is running")
 }
 
 func TestWaitReturnsBeforeTheProcessIsReaped(t *testing.T) {
@@ -275,7 +275,7 @@ func TestOnlyTheHolderPassesALockOn(t *testing.T) {
 	require.NoError(t, err)
 	for _, handoff := range []string{"", "garbage", "fd:x", "fd:-1", "fd:0", "fd:99999", "fd:" + strconv.Itoa(fd)} {
 		_, err := m.Inherit(path, handoff)
-		require.ErrorContains(t, err, "pidfile: inherit "+path+": ", handoff)
+		require.ErrorContains(t, err, "PID file: inherit "+path+": ", handoff)
 	}
 }
 

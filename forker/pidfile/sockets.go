@@ -74,12 +74,12 @@ func (SocketReplies) Listen(pidFile string, daemon int) (Reply, error) {
 		switch {
 		case errors.Is(err, syscall.EADDRINUSE): // by another goroutine, or by what is no socket of ours
 		case err != nil:
-			return nil, fmt.Errorf("pidfile: listen for a reply at %s: %w", path, err)
+			return nil, fmt.Errorf("PID file: listen for a reply at %s: %w", path, err)
 		default:
 			return &socketReply{listener, path, pidFile, daemon}, nil
 		}
 	}
-	return nil, fmt.Errorf("pidfile: listen for a reply at %s0 and %d other names: they are taken; remove them", prefix, maxNames-1)
+	return nil, fmt.Errorf("PID file: listen for a reply at %s0 and %d other names: they are taken; remove them", prefix, maxNames-1)
 }
 
 // listen creates the socket for the owner of the PID file; where that user may
@@ -203,7 +203,7 @@ func (r *socketReply) Wait(ctx context.Context) (string, error) {
 			if ctx.Err() != nil {
 				err = context.Cause(ctx)
 			}
-			return "", fmt.Errorf("pidfile: no reply at %s: %w", r.path, err)
+			return "", fmt.Errorf("PID file: no reply at %s: %w", r.path, err)
 		}
 		text, err := r.read(ctx, conn)
 		if err == nil && len(text) > 0 {
@@ -236,7 +236,7 @@ func (r *socketReply) isDaemon(who peerProcess) bool {
 // Close closes and removes the socket.
 func (r *socketReply) Close() error {
 	if err := errors.Join(r.listener.Close(), os.Remove(r.path)); err != nil {
-		return fmt.Errorf("pidfile: close %s: %w", r.path, err)
+		return fmt.Errorf("PID file: close %s: %w", r.path, err)
 	}
 	return nil
 }

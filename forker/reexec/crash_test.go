@@ -70,6 +70,6 @@ func TestWhatIsPrintedAtACrashReachesAFile(t *testing.T) {
 func TestACrashOutputThatCannotBeOpened(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none")
 	err := reexec.System(nil).CrashTo(path, false)
-	require.ErrorContains(t, err, "reexec: crash output to "+path)
+	require.ErrorContains(t, err, "crash output to "+path)
 	require.NoFileExists(t, path)
 }

@@ -19,5 +19,5 @@ func ExampleSystem() {
 	// Output:
 	// fresh true
 	// <nil>
-	// reexec: exec /no/such/program: there is no such file: file does not exist
+	// exec /no/such/program: there is no such file: file does not exist
 }

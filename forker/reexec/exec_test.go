@@ -242,7 +242,7 @@ func TestAFailedExecLeavesEverythingAsItWas(t *testing.T) {
 	cmd := roletest.Command("stranded", dir)
 	out, err := cmd.Output()
 	require.EqualError(t, err, "exit status 129")
-	require.Equal(t, "reexec: exec /no/such/program: there is no such file: file does not exist\n"+
+	require.Equal(t, "exec /no/such/program: there is no such file: file does not exist\n"+
 		"user defined signal 1\nterminated\n"+dir+" false\n", string(out))
 }
 

@@ -33,7 +33,7 @@ func (o *OS) Init(args []string) (code int, err error) {
 		Env: os.Environ(), Files: []uintptr{0, 1, 2},
 	})
 	if err != nil {
-		return 0, fmt.Errorf("reexec: start %s under an init: %w", path, err)
+		return 0, fmt.Errorf("start %s under an init: %w", path, err)
 	}
 	for {
 		select {

@@ -188,7 +188,7 @@ func TestLaunchReturnsTheChildsOwnError(t *testing.T) {
 func TestLaunchExplainsAnEndWithoutAReport(t *testing.T) {
 	system := reexec.System(nil)
 	_, err := system.Launch(roletest.Within(t), program("mute"))
-	require.EqualError(t, err, "reexec: launch "+system.Info().Executable+
+	require.EqualError(t, err, "launch "+system.Info().Executable+
 		": it ended with status 4 before it was ready\n\tlast\n\twords")
 
 	_, err = system.Launch(roletest.Within(t), program("panic"))
@@ -202,11 +202,11 @@ func TestLaunchExplainsAnEndWithoutAReport(t *testing.T) {
 func TestLaunchOfWhatIsNoProgram(t *testing.T) {
 	system := reexec.System(nil)
 	_, err := system.Launch(roletest.Within(t), reexec.Program{Path: "/no/such/program", Dir: "/"})
-	require.EqualError(t, err, "reexec: launch /no/such/program: there is no such file: file does not exist")
+	require.EqualError(t, err, "launch /no/such/program: there is no such file: file does not exist")
 	_, err = system.Launch(roletest.Within(t), reexec.Program{Path: "/dev/null", Dir: "/"})
 	require.ErrorIs(t, err, os.ErrPermission)
 	_, err = system.Launch(roletest.Within(t), reexec.Program{Path: "/bin/true", Dir: "/"})
-	require.EqualError(t, err, "reexec: launch /bin/true: it ended with status 0 before it was ready")
+	require.EqualError(t, err, "launch /bin/true: it ended with status 0 before it was ready")
 }
 
 func TestADaemonOutlivesAnImpatientLauncher(t *testing.T) {

@@ -22,7 +22,7 @@ func TestTryTellsANoexecMount(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, unix.Unmount(dir, unix.MNT_DETACH)) })
 	path := filepath.Join(dir, "program")
 	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"), 0o755))
-	require.EqualError(t, try(t, reexec.Program{Path: path, Dir: "/"}), "reexec: try "+path+
+	require.EqualError(t, try(t, reexec.Program{Path: path, Dir: "/"}), "try "+path+
 		": its file system is mounted noexec: mount it without, or move the file to another one: permission denied")
 	require.NoError(t, os.Chmod(path, 0o644))
 	require.ErrorContains(t, try(t, reexec.Program{Path: path, Dir: "/"}), "chmod +x?")

@@ -153,10 +153,11 @@ type Self interface {
 	Exec(p Program) error
 }
 
-// wrap adds this package's prefix and what was being done.
+// wrap adds what was being done. The errors are for administrators, whom a
+// package's name says nothing.
 func wrap(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("reexec: %s: %w", doing, err)
+	return fmt.Errorf("%s: %w", doing, err)
 }

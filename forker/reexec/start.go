@@ -13,7 +13,7 @@ import (
 func StartOf(pid int) (start string, err error) {
 	start, err = process.Start(pid)
 	if err != nil {
-		return "", fmt.Errorf("reexec: process %d: %w", pid, err)
+		return "", fmt.Errorf("process %d: %w", pid, err)
 	}
 	return start, nil
 }

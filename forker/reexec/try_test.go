@@ -82,7 +82,7 @@ func TestTrySaysYes(t *testing.T) {
 }
 
 func TestTrySaysNoAndWhy(t *testing.T) {
-	prefix := "reexec: try " + reexec.System(nil).Info().Executable + ": "
+	prefix := "try " + reexec.System(nil).Info().Executable + ": "
 	dir := t.TempDir()
 	script := func(name, text string, mode os.FileMode) reexec.Program {
 		path := filepath.Join(dir, name)
@@ -100,26 +100,26 @@ func TestTrySaysNoAndWhy(t *testing.T) {
 		{program("crash"), prefix + "it was killed by SIGKILL before it could say whether it would start\n\tabout to crash"},
 		{
 			reexec.Program{Path: "/bin/true", Dir: "/"},
-			"reexec: try /bin/true: it ended without a word: it is not an Evertick daemon, or an older one",
+			"try /bin/true: it ended without a word: it is not an Evertick daemon, or an older one",
 		},
 		{
 			reexec.Program{Path: "/bin", Dir: "/"},
-			"reexec: try /bin: it is a folder: permission denied",
+			"try /bin: it is a folder: permission denied",
 		},
 		{
 			reexec.Program{Path: dir + "/missing", Dir: "/"},
-			"reexec: try " + dir + "/missing: there is no such file: file does not exist",
+			"try " + dir + "/missing: there is no such file: file does not exist",
 		},
 		{
 			script("plain", "#!/bin/sh\n", 0o644),
-			"reexec: try " + dir + "/plain: the file is not executable (chmod +x?): permission denied",
+			"try " + dir + "/plain: the file is not executable (chmod +x?): permission denied",
 		},
 		{
 			script("lost", "#!/no/such/interpreter\n", 0o755),
-			"reexec: try " + dir + "/lost: its interpreter or loader is missing: no such file or directory",
+			"try " + dir + "/lost: its interpreter or loader is missing: no such file or directory",
 		},
-		{script("text", "not a program", 0o755), "reexec: try " + dir + "/text: exec format error"},
-		{script("empty", "", 0o755), "reexec: try " + dir + "/empty: exec format error"},
+		{script("text", "not a program", 0o755), "try " + dir + "/text: exec format error"},
+		{script("empty", "", 0o755), "try " + dir + "/empty: exec format error"},
 	} {
 		require.EqualError(t, try(t, c.p), c.want)
 	}

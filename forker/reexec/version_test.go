@@ -60,7 +60,7 @@ func TestExecRefusesAnotherVersion(t *testing.T) {
 	for _, tried := range []string{"another", system.Version("/bin/true")} {
 		err := system.Exec(reexec.Program{Path: "/bin/false", Dir: "/", Version: tried})
 		require.ErrorIs(t, err, reexec.ErrChanged)
-		require.EqualError(t, err, "reexec: exec /bin/false: the file has changed since it was tried")
+		require.EqualError(t, err, "exec /bin/false: the file has changed since it was tried")
 	}
 	now, err := os.Getwd()
 	require.NoError(t, err)

@@ -33,9 +33,9 @@ var orders = []order{
 		files: `
 			doc.go errors.go stats.go
 			queue.go states.go timers.go lease.go
-			history.go handover.go cleanups.go statefile.go handlerqueue.go stopnotice.go ticks.go rememberticks.go recent.go
+			history.go handover.go cleanups.go statefile.go handlerqueue.go stopnotice.go ticks.go calendarticks.go rememberticks.go recent.go
 			helppage.go hooks.go plugin.go alertqueue.go declaration.go options.go standardflags.go
-			process.go daemon.go alerts.go stopping.go values.go owner.go life.go followlog.go call.go children.go validate.go
+			process.go daemon.go alerts.go stopping.go values.go owner.go life.go followlog.go call.go laidcalendar.go children.go validate.go
 			worker.go pidfile.go trial.go ending.go health.go watchdog.go
 			execute.go machine.go help.go command.go instructions.go control.go
 			schedule.go housekeeping.go lock.go ready.go dump.go signals.go

@@ -24,7 +24,7 @@ const pidLine = 4
 func (p pidFiles) Check(path string) error {
 	path = p.g.path(path)
 	if err := p.files.refusal(path); err != nil {
-		return fmt.Errorf("pidfile: %s: %w", path, err)
+		return fmt.Errorf("PID file: %s: %w", path, err)
 	}
 	return p.disk.Check(path)
 }
@@ -32,7 +32,7 @@ func (p pidFiles) Check(path string) error {
 func (p pidFiles) Lock(path string) (pidfile.File, error) {
 	return p.lock(path, func(path string) (pidfile.File, error) {
 		if _, err := p.files.grant(path, pidLine); err != nil {
-			return nil, fmt.Errorf("pidfile: lock %s: %w", path, err)
+			return nil, fmt.Errorf("PID file: lock %s: %w", path, err)
 		}
 		return p.disk.Lock(path)
 	})
@@ -54,7 +54,7 @@ func (p pidFiles) lock(path string, lock func(path string) (pidfile.File, error)
 	}
 	path = p.g.path(path)
 	if err := p.files.refusal(path); err != nil {
-		return nil, fmt.Errorf("pidfile: %s: %w", path, err)
+		return nil, fmt.Errorf("PID file: %s: %w", path, err)
 	}
 	file, err := lock(path)
 	if err != nil {
@@ -95,7 +95,7 @@ func (f *pidFile) Restore() (bool, error) {
 	}
 	if _, err := os.Lstat(f.path); err != nil { // it is to be written again
 		if _, err := f.in.files.grant(f.path, pidLine); err != nil {
-			return false, fmt.Errorf("pidfile: restore %s: %w", f.path, err)
+			return false, fmt.Errorf("PID file: restore %s: %w", f.path, err)
 		}
 	}
 	return f.File.Restore()

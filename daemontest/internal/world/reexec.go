@@ -47,7 +47,7 @@ func (s starter) Launch(ctx context.Context, program reexec.Program) (reexec.Rep
 	case r := <-child.reports: // and then it ended
 		return r, nil
 	default:
-		return reexec.Report{}, fmt.Errorf("reexec: PID %d ended without a report: %s", child.pid, child.How())
+		return reexec.Report{}, fmt.Errorf("PID %d ended without a report: %s", child.pid, child.How())
 	}
 }
 
@@ -55,11 +55,11 @@ func (s starter) Launch(ctx context.Context, program reexec.Program) (reexec.Rep
 func (s starter) Try(ctx context.Context, program reexec.Program) error {
 	s.program.tried() // also by a trial that is killed at once
 	if err := s.g.wait(ctx, laneArrival, trialTakes); err != nil {
-		return fmt.Errorf("reexec: try %s: %w", program.Path, err)
+		return fmt.Errorf("try %s: %w", program.Path, err)
 	}
 	hung := func() error {
 		s.g.arrive()
-		return fmt.Errorf("reexec: try %s: it hung: %w", program.Path, context.Cause(ctx))
+		return fmt.Errorf("try %s: it hung: %w", program.Path, context.Cause(ctx))
 	}
 	switch state := s.program.tried(); {
 	case state.broken != nil:
@@ -88,9 +88,9 @@ func (s starter) Try(ctx context.Context, program reexec.Program) error {
 		if r.Running {
 			return nil
 		}
-		return fmt.Errorf("reexec: try %s: %w: %s", program.Path, reexec.ErrRefused, r.Message)
+		return fmt.Errorf("try %s: %w: %s", program.Path, reexec.ErrRefused, r.Message)
 	default:
-		return fmt.Errorf("reexec: try %s: it ended without a report: %s", program.Path, child.How())
+		return fmt.Errorf("try %s: it ended without a report: %s", program.Path, child.How())
 	}
 }
 
@@ -128,11 +128,11 @@ func (s self) Exec(program reexec.Program) error {
 	}
 	if program.Version != "" && program.Version != s.program.version() {
 		s.g.locked.discard()
-		return fmt.Errorf("reexec: exec %s: %w", program.Path, reexec.ErrChanged)
+		return fmt.Errorf("exec %s: %w", program.Path, reexec.ErrChanged)
 	}
 	if !s.program.executable() {
 		s.g.locked.discard()
-		return fmt.Errorf("reexec: exec %s: %w", program.Path, syscall.ENOENT)
+		return fmt.Errorf("exec %s: %w", program.Path, syscall.ENOENT)
 	}
 	p := s.g.process
 	p.mu.Lock()

@@ -71,7 +71,7 @@ func (r *reply) Wait(ctx context.Context) (string, error) {
 		r.by.g.arrive()
 		return text, nil
 	case <-ctx.Done():
-		return "", fmt.Errorf("pidfile: no reply at %s.reply: %w", r.path, context.Cause(ctx))
+		return "", fmt.Errorf("PID file: no reply at %s.reply: %w", r.path, context.Cause(ctx))
 	case <-r.by.g.gone:
 		return "", r.by.g.freeze()
 	}
