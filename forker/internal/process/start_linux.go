@@ -23,15 +23,23 @@ const (
 // os.ErrProcessDone says that there is no such process, or that it has ended
 // and only waits to be reaped.
 func Start(pid int) (string, error) {
-	start, err := look(pid)
-	if errors.Is(err, os.ErrProcessDone) {
+	for range maxLooks {
 		// While a process executes a program from another thread than its first,
-		// a look may meet what is left of the first thread: execve(2). A second
-		// look does not.
-		return look(pid)
+		// a look may meet what is left of the first thread: execve(2). Another look
+		// finds the thread in its place, or no process.
+		start, err := look(pid)
+		if !errors.Is(err, errReleased) {
+			return start, err
+		}
 	}
-	return start, err
+	return "", os.ErrProcessDone
 }
+
+// maxLooks bounds the looks at a process: each meets the remains of another exec.
+const maxLooks = 1000
+
+// errReleased says that a thread was met that the kernel has let go of.
+var errReleased = errors.New("the thread is released")
 
 func look(pid int) (string, error) {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
@@ -45,8 +53,8 @@ func look(pid int) (string, error) {
 	if len(fields) <= startField {
 		return "", fmt.Errorf("/proc/%d/stat is not as proc_pid_stat(5) tells it: %q", pid, stat)
 	}
-	if ended(fields) {
-		return "", os.ErrProcessDone
+	if err := ended(fields); err != nil {
+		return "", err
 	}
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -55,10 +63,18 @@ func look(pid int) (string, error) {
 	return strings.TrimSpace(string(boot)) + "/" + string(fields[startField]), nil
 }
 
-// ended tells whether a process is a zombie. One whose first thread alone has
-// ended is not: it lives on in the others, as it does within an exec.
-func ended(fields [][]byte) bool {
+// ended returns whether a process is a zombie: as os.ErrProcessDone, or
+// errReleased where that cannot be told. One whose first thread alone has ended is
+// not: it lives on in the others, as it does within an exec. A thread that is
+// released belongs to a process no more, and counts none.
+func ended(fields [][]byte) error {
 	state := string(fields[0])
 	threads, err := strconv.Atoi(string(fields[threadsField]))
-	return (state == "Z" || state == "X") && (err != nil || threads <= 1)
+	switch {
+	case state != "Z" && state != "X" || err == nil && threads > 1:
+		return nil
+	case err == nil && threads == 0:
+		return errReleased
+	}
+	return os.ErrProcessDone
 }
