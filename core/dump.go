@@ -68,7 +68,7 @@ func (m *machine) dump() string {
 		fmt.Fprintf(&b, "\n%-18s %s", name+":", fmt.Sprintf(format, args...))
 	}
 	fmt.Fprintf(&b, "Dump of %s, PID %d on %s", m.d.name, m.d.PID(), m.d.host.Name)
-	line("State", "%s", m.state)
+	line("State", "%s", m.stateText())
 	line("Interval", "%s%s", m.d.set.pacingText(), m.d.set.origin("every"))
 	line("Next tick", "%s", m.nextTick())
 	line("Time-outs", "iteration %s%s, shutdown %s%s", orNo(set.iterationTimeout), set.origin("iteration-timeout"),
@@ -113,6 +113,14 @@ func (m *machine) dumpMemory(line func(name, format string, args ...any), v host
 	now, peak := m.d.host.Resident()
 	line("Memory", "resident %d KB now, %d KB at peak, heap %d KB", now>>10, peak>>10, v.Heap>>10)
 	line("Goroutines", "%d", v.Goroutines)
+}
+
+// stateText returns the state, and why it lasts.
+func (m *machine) stateText() string {
+	if what := m.failed.checks; what != "" {
+		return fmt.Sprintf("%s: %s", m.state, strings.ReplaceAll(what, "\n", "; "))
+	}
+	return m.state.String()
 }
 
 // dumpChildren lists the children and the pools; nothing where there are none.

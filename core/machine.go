@@ -25,6 +25,7 @@ type machine struct {
 	lease    *leaseRenewer // nil without a lock
 	won      *attempt      // at the lock, the latest
 	standby  standby
+	failed   failedChecks // of this program
 	schedule schedule
 	trial    trial
 	ending   ending

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/evertick/evertick/forker/reexec"
@@ -117,22 +118,31 @@ func (m *machine) onTrialPassedBusy(e event) state {
 }
 
 func (m *machine) onTrialRefused(e event) state {
-	m.trial.returned()
-	what := fmt.Sprintf("the binary %s would not start", m.d.host.Process.Executable)
-	switch {
-	case errors.Is(e.err, reexec.ErrRefused): // which need not be the binary's fault
-		what = "the checks of the new program failed"
-	case errors.Is(e.err, reexec.ErrNoResources):
-		what = fmt.Sprintf("the binary %s could not be tried", m.d.host.Process.Executable)
-	}
-	text := fmt.Sprintf("Restart Refused: %s. The running one goes on.\n%v", what, e.err)
+	text := fmt.Sprintf("Restart Refused: %s. The running one goes on.\n%v", m.refusal(e.err), e.err)
 	m.d.alert(kindRefused, text)
+	m.endTrial(text)
+	m.awaitRestartInterval()
+	return m.state
+}
+
+// refusal returns what has come of a trial.
+func (m *machine) refusal(err error) string {
+	switch {
+	case errors.Is(err, reexec.ErrRefused): // which need not be the binary's fault
+		return "the checks of the new program failed"
+	case errors.Is(err, reexec.ErrNoResources):
+		return fmt.Sprintf("the binary %s could not be tried", m.d.host.Process.Executable)
+	}
+	return fmt.Sprintf("the binary %s would not start", m.d.host.Process.Executable)
+}
+
+// endTrial notes that a trial was refused, and tells who waits for that.
+func (m *machine) endTrial(text string) {
+	m.trial.returned()
 	m.d.reply("restart", replyRefused, text)
 	if m.notified == "RELOADING=1" {
 		m.notify("READY=1")
 	}
-	m.awaitRestartInterval()
-	return m.state
 }
 
 // onTrialRefusedResume: the daemon has no better choice after its error than
@@ -180,8 +190,28 @@ func (m *machine) resume() state {
 	}
 	m.lease.stop()
 	m.renewLease()
+	if m.failed.checks != "" {
+		return m.awaitNextChecks()
+	}
 	m.startSetup()
 	return stateSettingUp
+}
+
+// awaitNextChecks waits for the next trial, now that the lock is held: this
+// program must not set up.
+func (m *machine) awaitNextChecks() state {
+	m.ending.decide(plan{restart: true, cause: "the checks failed"})
+	if !strings.HasPrefix(m.notified, "READY=1") { // which a supervisor waits for
+		m.notify("READY=1")
+	}
+	if cause := m.restartAfterSetup; cause != "" {
+		m.restartAfterSetup = ""
+		m.startTrial(cause)
+	} else {
+		m.setTimeout(backOffAt, m.backoff(m.failed.inARow))
+		m.failed.inARow++ // for an exec that fails
+	}
+	return stateRestarting
 }
 
 // replace executes the next program in this one's place. A stop that has come

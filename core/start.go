@@ -21,8 +21,11 @@ func (m *machine) begin() {
 }
 
 func (m *machine) onChecked(e event) state {
-	if e.err != nil {
+	if e.err != nil && !m.mayTryAgain() {
 		return m.refuseStart(problems(e.err))
+	}
+	if e.err != nil && !m.noteFailedChecks("the checks of this program failed: "+problems(e.err)) {
+		return m.exit(1)
 	}
 	m.askForLease()
 	return stateChecking
@@ -62,6 +65,9 @@ func (m *machine) onLeased(e event) state {
 	m.keepLease()
 	if err := m.open(); err != nil {
 		return m.refuseStart(err.Error())
+	}
+	if m.failed.checks != "" {
+		return m.awaitNextChecks()
 	}
 	m.d.Logf("Application Startup. PID: %d%s", m.d.PID(), m.startDetails())
 	m.tellWaitedOut()
@@ -111,17 +117,17 @@ func (m *machine) startDetails() string {
 	return b.String()
 }
 
-// mayTrySetupAgain reports whether an error of Setup leads to a restart, as one of
-// Execute does: where the daemon was ready before. In the first program, and soon
-// after its start, it is a bad start.
-func (m *machine) mayTrySetupAgain() bool {
+// mayTryAgain reports whether checks or a Setup that fail lead to a restart, as an
+// Execute does that fails: where the daemon was ready before. In the first program,
+// and soon after its start, that is a bad start.
+func (m *machine) mayTryAgain() bool {
 	ready := m.d.history.readySince()
 	return m.d.restartsByItself() && (m.inherited != nil || m.resumed) &&
 		ready != 0 && m.d.host.Clock.Boot()-ready >= probation
 }
 
 func (m *machine) onSetUp(e event) state {
-	if e.err != nil && m.mayTrySetupAgain() {
+	if e.err != nil && m.mayTryAgain() {
 		m.setupFailed = true
 		m.d.reply("restart", replyRefused, e.err.Error())
 		return m.onFatal("Error: " + describe(e.err))

@@ -53,3 +53,12 @@ func (t *trial) abort() {
 		t.cancel()
 	}
 }
+
+// failedChecks is what is known of a program that has taken the place of another
+// one, which its trial has passed, and whose checks have failed since: what they
+// ask for has gone in between. It keeps lock and PID file, sets up nothing, and
+// tries the next program after each pause, as after fatal errors.
+type failedChecks struct {
+	checks string // what is wrong; empty: nothing
+	inARow int    // errors before it, which set the pause
+}

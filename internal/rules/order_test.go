@@ -39,7 +39,7 @@ var orders = []order{
 			worker.go pidfile.go trial.go ending.go health.go watchdog.go
 			execute.go machine.go help.go command.go instructions.go control.go
 			schedule.go housekeeping.go lock.go ready.go dump.go signals.go
-			lossreport.go overdue.go stop.go restart.go leaseloss.go standby.go failure.go iterate.go lastwords.go start.go
+			lossreport.go overdue.go stop.go restart.go leaseloss.go standby.go failure.go failedchecks.go iterate.go lastwords.go start.go
 			lifecycle.go run.go`,
 		upward: map[string]string{
 			"hooks.go -> daemon.go":       "a user's handler is given its daemon",
