@@ -98,10 +98,10 @@ func (m *machine) dump() string {
 	line("Log file", "%s%s", m.logGoesTo(), set.origin("log"))
 	line("Log level", "%s%s", set.logLevel, set.origin("log-level"))
 	line("Modes", "%s", m.modes())
-	line("Alerts", "%s%s", m.alertList(), m.d.set.origin("alerts"))
+	line("Alerts", "%s", m.alertList())
 	line("Plugins", "%s", m.pluginList())
 	m.dumpChildren(line)
-	line("Lock", "%s", m.lockState())
+	line("Lock", "%s%s", m.lockState(), m.d.set.origin("lock"))
 	vitals := m.d.host.Vitals()
 	m.dumpMemory(line, vitals)
 	line("User", "%s", orNone(m.d.host.User()))
@@ -231,10 +231,11 @@ func (m *machine) modes() string {
 }
 
 func (m *machine) alertList() string {
-	if m.d.set.alerts == nil {
-		return "none"
+	set := &m.d.set
+	if set.alerts == nil {
+		return "none" + set.origin("alerts")
 	}
-	return strings.Join(m.d.set.recipients, ", ") + " through " + m.d.set.alerts.String()
+	return strings.Join(set.recipients, ", ") + set.origin("to") + " through " + set.alerts.String() + set.origin("alerts")
 }
 
 func (m *machine) pluginList() string {

@@ -91,7 +91,7 @@ func TestTheStandardFlags(t *testing.T) {
 		Want: daemontest.Want{
 			daemontest.FileContains("other.log", "has run for longer than its time-out of 500ms"), daemontest.NoLock(), daemontest.Exit(1),
 			daemontest.FileContains("other.log", "The restart interval of 1h0m0s does not act"),
-			daemontest.Logs("a@example.com, b@example.com through a writer (--alerts)"), daemontest.Logs("other.log (--log)"),
+			daemontest.Logs("a@example.com, b@example.com (--to) through a writer (--alerts)"), daemontest.Logs("held by this process, token 0 (--lock)"), daemontest.Logs("other.log (--log)"),
 			daemontest.NoFile(logPath), daemontest.Mails(1),
 		},
 	})

@@ -95,6 +95,8 @@ func TestBadInputIsToldInOneLine(t *testing.T) {
 		{name: "log: a name too long", args: []string{"--log", s.path(strings.Repeat("x", 300))}, want: []string{"log file", "name a shorter path"}},
 
 		{name: "witness: a folder", args: []string{"--witness", s.path("folder")}, want: []string{"--witness", s.path("folder"), "give a file"}},
+		{name: "witness: a FIFO", args: []string{"--witness", s.path("fifo")}, want: []string{"--witness", s.path("fifo"), "give one"}},
+		{name: "witness: somebody's file", args: []string{"--witness", s.path("file")}, want: []string{"--witness", s.path("file"), "name another file"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			args := c.args

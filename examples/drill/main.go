@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -139,8 +140,17 @@ func (r *drill) checkWitness(_ context.Context, d *core.Daemon) error {
 	if r.witness == "" {
 		return nil
 	}
-	if info, err := os.Stat(d.Path(r.witness)); err == nil && info.IsDir() {
+	info, err := os.Stat(d.Path(r.witness))
+	switch {
+	case err != nil || info.Size() == 0 && info.Mode().IsRegular():
+		return nil
+	case info.IsDir():
 		return fmt.Errorf("--witness %s is a folder: give a file", r.witness)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("--witness %s is no file: give one", r.witness)
+	}
+	if text, err := os.ReadFile(d.Path(r.witness)); err == nil && !strings.HasPrefix(string(text), "start ") {
+		return fmt.Errorf("--witness %s holds something else than executes: name another file, or remove it", r.witness)
 	}
 	return nil
 }

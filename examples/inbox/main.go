@@ -36,28 +36,24 @@ func New(extra ...core.Option) *core.Daemon {
 
 type inbox struct{ in, done string }
 
-// drain takes what is there, and a stop or a restart comes between two files.
+// drain takes what is there. A stop or a restart comes between two files.
 func (b *inbox) drain(ctx context.Context, d *core.Daemon) error {
 	files, err := os.ReadDir(d.Path(b.in))
 	if err != nil {
 		return err
 	}
-	if len(files) == 0 {
-		return d.Sleep(ctx, time.Second)
-	}
 	for _, f := range files {
-		if err := d.Sleep(ctx, 0); err != nil {
-			return err // which is no failure
-		}
 		if err := b.take(d, f.Name()); err != nil {
 			return err
 		}
+		if err := d.Sleep(ctx, 0); err != nil {
+			return err // which is no failure
+		}
 	}
-	return nil
+	return d.Sleep(ctx, time.Second)
 }
 
-// take is your own work.
 func (b *inbox) take(d *core.Daemon, name string) error {
-	d.Logf("taking %s", name)
+	d.Logf("taking %s", name) // your own work
 	return os.Rename(filepath.Join(d.Path(b.in), name), filepath.Join(d.Path(b.done), name))
 }

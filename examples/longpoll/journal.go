@@ -34,15 +34,18 @@ func (j *journal) open(path string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	whole := text[:bytes.LastIndexByte(text, '\n')+1]
-	if err := file.Truncate(int64(len(whole))); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
 	var last event
 	if line := bytes.TrimSpace(whole); len(line) > 0 {
 		line = line[bytes.LastIndexByte(line, '\n')+1:]
 		if err := json.Unmarshal(line, &last); err != nil || last.Token == "" {
 			return fmt.Errorf("%s: the last line is no event: is it the right file? Repair it, or move it away to begin again", path)
 		}
+	}
+	if len(whole) == 0 && len(text) > 0 && text[0] != '{' {
+		return fmt.Errorf("%s: it holds no events: is it the right file? Name another one, or move it away", path)
+	}
+	if err := file.Truncate(int64(len(whole))); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	j.file = file
 	j.token.Store(&last.Token)

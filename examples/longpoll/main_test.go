@@ -103,6 +103,7 @@ func TestEachEventIsThereOnceOverKills(t *testing.T) {
 func TestWhatIsNoJournalIsRefused(t *testing.T) {
 	for text, says := range map[string]string{
 		"notes\n":     "the last line is no event: is it the right file?",
+		"notes":       "it holds no events: is it the right file?",
 		"{\"a\":1}\n": "the last line is no event",
 	} {
 		var network daemontest.Network

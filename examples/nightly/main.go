@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -35,26 +36,23 @@ func New(extra ...core.Option) *core.Daemon {
 			}
 			return []core.Option{core.Scheduled(schedule)}, nil
 		}),
+		core.CheckEnvironment(func(_ context.Context, d *core.Daemon) error { _, err := os.ReadDir(d.Path(folder)); return err }),
 		core.RememberTicks("nightly.ticks"),
 		core.WithLock(lock.File(core.RuntimePath("nightly.lock"))),
 		core.WithLog(logfile.Fixed(core.RuntimePath("nightly.log"))),
 		core.StandardFlags("lock", "log"),
-		core.Execute(func(_ context.Context, d *core.Daemon) error { return prune(d, folder) }),
+		core.Execute(func(_ context.Context, d *core.Daemon) error { return prune(d, d.Path(folder)) }),
 	}, extra...)...)
 }
 
-func prune(d *core.Daemon, path string) error {
-	folder, err := os.OpenRoot(d.Path(path))
-	if err != nil {
-		return err
-	}
-	files, err := os.ReadDir(folder.Name())
+func prune(d *core.Daemon, folder string) error {
+	files, err := os.ReadDir(folder)
 	for _, f := range files {
 		info, errInfo := f.Info()
-		if errInfo == nil && d.Clock().Wall().Sub(info.ModTime()) > 7*24*time.Hour {
-			err = errors.Join(err, folder.Remove(f.Name()))
-			d.Logf("deleted %s", f.Name())
+		if errInfo == nil && info.Mode().IsRegular() && d.Clock().Wall().Sub(info.ModTime()) > 7*24*time.Hour {
+			d.Logf("deleting %s", f.Name())
+			err = errors.Join(err, os.Remove(filepath.Join(folder, f.Name())))
 		}
 	}
-	return errors.Join(err, folder.Close())
+	return err
 }

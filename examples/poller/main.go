@@ -5,9 +5,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -28,6 +32,7 @@ func declare(network http.RoundTripper, extra ...core.Option) *core.Daemon {
 	p := poller{client: &http.Client{Transport: network, Timeout: 5 * time.Second}}
 	return core.New("poller", append([]core.Option{
 		core.Every(10 * time.Second),
+		core.CheckEnvironment(p.check),
 		core.Execute(p.poll),
 		core.MaxConsecutiveFailures(10), // an API may be away for a while
 		core.WithLock(lock.File(core.RuntimePath("poller.lock"))),
@@ -45,6 +50,30 @@ type poller struct {
 func (p *poller) flags(app *kingpin.Application) {
 	app.Flag("url", "What to ask.").Default("https://rates.example.com/latest").StringVar(&p.url)
 	app.Flag("file", "Where the answer goes.").Default("rates.json").StringVar(&p.file)
+}
+
+// check refuses what is there and is no answer: a file that --file names by mistake
+// would be overwritten.
+func (p *poller) check(_ context.Context, d *core.Daemon) error {
+	path := d.Path(p.file)
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		_, err = os.ReadDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("--file: %w", err)
+	}
+	if info == nil || info.Size() == 0 && info.Mode().IsRegular() {
+		return nil
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("--file %s is no regular file: name one", p.file)
+	}
+	var answer struct{ Rates map[string]float64 }
+	if text, err := os.ReadFile(path); err == nil && (json.Unmarshal(text, &answer) != nil || answer.Rates == nil) {
+		return fmt.Errorf("--file %s holds no answer of the API: name another file, or remove it", p.file)
+	}
+	return nil
 }
 
 // maxAnswer is how many bytes an answer may have.

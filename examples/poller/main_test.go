@@ -84,11 +84,26 @@ func TestPollerRefusesWhatIsNoAnswer(t *testing.T) {
 	}))
 	daemontest.Run(t, declare, daemontest.Scenario{
 		Network: &network,
-		Files:   map[string]string{"rates.json": "the last"},
+		Files:   map[string]string{"rates.json": `{"rates": {"XAU": 1}}`},
 		Steps:   daemontest.Steps{daemontest.At(25*time.Second, daemontest.Signal(syscall.SIGTERM))},
 		Want: daemontest.Want{
 			daemontest.Failures(3), daemontest.LogsTimes("503 Service Unavailable", 2), daemontest.Logs("invalid character 'b'"),
-			daemontest.FileContains("rates.json", "the last"), daemontest.NoFile("rates.json.new"), daemontest.Exit(0),
+			daemontest.FileContains("rates.json", "XAU"), daemontest.NoFile("rates.json.new"), daemontest.Exit(0),
 		},
 	})
+}
+
+// A file that --file names by mistake is left as it is.
+func TestAFileOfOthersIsNoAnswer(t *testing.T) {
+	var network daemontest.Network
+	declare := func(extra ...core.Option) *core.Daemon { return declare(network.Client().Transport, extra...) }
+	for _, text := range []string{"milk, eggs", "4711\n", `{"name":"poller","pid":4711}`} {
+		daemontest.Run(t, declare, daemontest.Scenario{
+			Args: "--file mine", Network: &network, Files: map[string]string{"mine": text},
+			Want: daemontest.Want{
+				daemontest.Exit(1), daemontest.NeverReady(), daemontest.FileContains("mine", text),
+				daemontest.Stderr("poller: --file mine holds no answer of the API: name another file, or remove it"),
+			},
+		})
+	}
 }

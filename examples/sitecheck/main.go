@@ -40,27 +40,20 @@ type site struct {
 }
 
 func (s *site) check(ctx context.Context, d *core.Daemon) error {
-	err := s.get(ctx)
-	switch up := err == nil; {
-	case up == s.up:
-		return nil
-	case up:
-		d.Alertf("%s is back", s.url)
-	default:
-		d.Alertf("%s is away: %v", s.url, err)
-	}
-	s.up = !s.up
-	return nil
-}
-
-func (s *site) get(ctx context.Context) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, s.url, nil)
 	if err != nil {
 		return err
 	}
-	resp, err := s.client.Do(req)
+	answer, err := s.client.Do(req)
 	if err == nil {
-		err = resp.Body.Close()
+		err = answer.Body.Close()
 	}
-	return err
+	switch {
+	case s.up && err != nil:
+		d.Alertf("%s is away: %v", s.url, err)
+	case !s.up && err == nil:
+		d.Alertf("%s is back", s.url)
+	}
+	s.up = err == nil
+	return nil
 }

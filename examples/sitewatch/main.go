@@ -35,6 +35,7 @@ func declare(network http.RoundTripper, extra ...core.Option) *core.Daemon {
 	}
 	return core.New("sitewatch", append([]core.Option{
 		core.Every(30 * time.Second),
+		core.CheckEnvironment(w.check),
 		core.Setup(w.load),
 		core.Execute(w.round),
 		core.WithLock(lock.File(core.RuntimePath("sitewatch.lock"))),

@@ -218,6 +218,27 @@ func TestABadFileIsRefused(t *testing.T) {
 	}
 }
 
+// A file that --state names by mistake is left as it is.
+func TestAFileOfOthersIsNoStateFile(t *testing.T) {
+	var network daemontest.Network
+	files := map[string]string{
+		"sitewatch.ini": file, "notes": "milk, eggs", "x.pid": "4711\n", "x.log": "[2026-01-01 00:00:00] 1 beat\n",
+		"x.lock": `{"name":"sitewatch","pid":4711}`, "free.lock": `{"token":4711}`, "folder/x": "",
+	}
+	for name := range files {
+		name, _, _ = strings.Cut(name, "/")
+		want := daemontest.Want{daemontest.Exit(1), daemontest.NeverReady(), daemontest.Stderr("sitewatch: --state " + name + " holds no states of sites")}
+		if text := files[name]; text != "" {
+			want = append(want, daemontest.FileContains(name, text))
+		}
+		daemontest.Run(t, on(&network), daemontest.Scenario{Args: "--to ops@example.com --state " + name, Network: &network, Files: files, Want: want})
+	}
+	daemontest.Run(t, on(&network), daemontest.Scenario{
+		Args: "--to ops@example.com --state no/state", Network: &network, Files: files,
+		Want: daemontest.Want{daemontest.Exit(1), daemontest.NeverReady(), daemontest.Stderr("sitewatch: --state: ")},
+	})
+}
+
 // The file that is to be copied is right.
 func TestTheSampleIsRight(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("sitewatch.ini"))

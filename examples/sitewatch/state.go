@@ -7,12 +7,44 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/evertick/evertick/core"
 )
+
+// check refuses what is there and holds no states: a file that --state names by
+// mistake would be overwritten.
+func (w *watch) check(_ context.Context, d *core.Daemon) error {
+	path := d.Path(w.file)
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		_, err = os.ReadDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("--state: %w", err)
+	}
+	if info == nil || info.Size() == 0 && info.Mode().IsRegular() {
+		return nil
+	}
+	if !info.Mode().IsRegular() || !holdsStates(path) {
+		return fmt.Errorf("--state %s holds no states of sites: name another file, or remove it", w.file)
+	}
+	return nil
+}
+
+// holdsStates reports whether a file has states, or may have had: a power cut can
+// break it.
+func holdsStates(path string) bool {
+	text, err := os.ReadFile(path)
+	if err != nil || len(text) == 0 {
+		return true // which load tells of
+	}
+	var states map[string]status
+	return text[0] == '{' && (!json.Valid(text) || json.Unmarshal(text, &states) == nil)
+}
 
 // load reads the states that the program before has kept. A file that cannot be
 // used costs them, and keeps nobody from watching.
