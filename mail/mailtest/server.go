@@ -44,6 +44,10 @@ type Config struct {
 	// means that it offers none.
 	User, Password string
 
+	// Listener is where clients come from. Nil means a free port of the loopback
+	// address. A test in a synctest bubble has one of its own, in memory.
+	Listener net.Listener
+
 	// Mechanisms are the ways to log in, out of PLAIN and LOGIN. Nil means
 	// both.
 	Mechanisms []string
@@ -106,9 +110,12 @@ func Serve(t testing.TB, c Config) *Server {
 	if c.Mechanisms == nil {
 		c.Mechanisms = []string{"PLAIN", "LOGIN"}
 	}
-	socket, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("mailtest: %v", err)
+	socket := c.Listener
+	if socket == nil {
+		var err error
+		if socket, err = new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0"); err != nil {
+			t.Fatalf("mailtest: %v", err)
+		}
 	}
 	s := &Server{config: c, address: socket.Addr().String(), closed: make(chan struct{})}
 
@@ -155,6 +162,10 @@ func (s *Server) Address() string { return s.address }
 
 // RootCAs returns what trusts the certificate of every Server of this process.
 func (s *Server) RootCAs() *x509.CertPool { return rootCAs() }
+
+// ServerTLS returns the server's side of TLS, with the certificate that RootCAs
+// trusts, for a test that stands between client and server.
+func (s *Server) ServerTLS(t testing.TB) *tls.Config { return serverTLS(t) }
 
 // Behave sets what happens to the mails from now on.
 func (s *Server) Behave(b Behaviour) {

@@ -1,162 +1,121 @@
 package smtp_test
 
 import (
-	"bufio"
-	"context"
 	"fmt"
-	"io"
-	"net"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/evertick/evertick/mail"
+	"github.com/evertick/evertick/mail/mailtest"
 	"github.com/evertick/evertick/mail/smtp"
 )
 
-// The steps of a conversation, and what goes wrong there.
+// The steps of a conversation over TLS with a login and two recipients, and what
+// goes wrong there. "EHLO again" is the one after STARTTLS.
 var (
-	steps  = []string{"greeting", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "end of data", "QUIT"}
-	faults = []string{"4xx", "5xx", "dropped", "silent"}
+	steps = []string{
+		"greeting", "EHLO", "STARTTLS", "EHLO again", "AUTH", "MAIL", "RCPT", "RCPT again", "DATA", "end of data", "QUIT",
+	}
+	faults = []string{"4xx", "5xx", "dropped", "silent", "reply lost"}
 )
 
-// brokenServer is an SMTP server in memory of which one step is out of order for
-// the first conversations.
-type brokenServer struct {
-	step, fault string
-
-	mu       sync.Mutex
-	broken   int // conversations that are still to go wrong
-	received []string
-}
-
-func (s *brokenServer) dial(context.Context, string, string) (net.Conn, error) {
-	client, server := net.Pipe()
-	s.mu.Lock()
-	s.broken--
-	broken := s.broken >= 0
-	s.mu.Unlock()
-	go s.serve(server, broken)
-	return client, nil
-}
-
-// serve holds one conversation.
-func (s *brokenServer) serve(conn net.Conn, broken bool) {
-	defer conn.Close()
-	lines := bufio.NewReader(conn)
-	// at replies at a step, and reports whether the conversation goes on.
-	at := func(step, reply string) (ok, goesOn bool) {
-		if broken && step == s.step {
-			switch s.fault {
-			case "4xx":
-				reply, ok = "451 4.0.0 later\r\n", false
-			case "5xx":
-				reply, ok = "554 5.0.0 no\r\n", false
-			case "silent":
-				_, _ = io.Copy(io.Discard, lines)
-				return false, false
-			default:
-				return false, false
-			}
-		} else {
-			ok = true
-		}
-		_, err := io.WriteString(conn, reply)
-		return ok, err == nil
-	}
-	if _, goesOn := at("greeting", "220 test\r\n"); !goesOn {
-		return
-	}
-	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			return
-		}
-		verb, _, _ := strings.Cut(strings.TrimSpace(strings.ToUpper(line)), " ")
-		reply, step := "250 ok\r\n", verb
-		switch verb {
-		case "EHLO", "HELO":
-			reply, step = "250-test\r\n250 AUTH PLAIN\r\n", "EHLO"
-		case "AUTH":
-			reply = "235 ok\r\n"
-		case "DATA":
-			reply = "354 go on\r\n"
-		case "QUIT":
-			reply = "221 bye\r\n"
-		}
-		ok, goesOn := at(step, reply)
-		if !goesOn || verb == "QUIT" {
-			return
-		}
-		if verb == "DATA" && ok {
-			if !s.takes(lines, at) {
-				return
-			}
-		}
-	}
-}
-
-// takes reads a mail, and reports whether the conversation goes on.
-func (s *brokenServer) takes(lines *bufio.Reader, at func(step, reply string) (ok, goesOn bool)) bool {
-	id := ""
-	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			return false
-		}
-		if rest, is := strings.CutPrefix(line, "Message-ID: "); is {
-			id = strings.TrimSpace(rest)
-		}
-		if line == ".\r\n" {
-			break
-		}
-	}
-	ok, goesOn := at("end of data", "250 taken\r\n")
-	if ok {
-		s.mu.Lock()
-		s.received = append(s.received, id)
-		s.mu.Unlock()
-	}
-	return goesOn
-}
-
-// Whatever goes wrong at whichever step, the queue delivers the mail once: it tries
-// again what the server did not take, and nothing else. 8 steps by 4 faults, with
-// and without a spool: 64 cases.
+// Whatever goes wrong at whichever step of a conversation with a real server, the
+// queue delivers the mail once to each recipient: it tries again what the server did
+// not take, and nothing else. 11 steps by STARTTLS, with a spool, and 9 by TLS from
+// the first byte, without one, by 5 faults: 100 cases.
 func TestEveryFaultAtEveryStep(t *testing.T) {
-	for _, step := range steps {
-		for _, fault := range faults {
-			for _, spool := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s/%s/spool %v", step, fault, spool), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { playFault(t, &brokenServer{step: step, fault: fault, broken: 2}, spool) })
+	now := time.Now() // a bubble begins before the certificate is valid
+	var cases, lost, doubled int
+	for _, way := range []struct {
+		name       string
+		encryption mailtest.Encryption
+		spool      bool
+	}{{"STARTTLS", mailtest.StartTLS, true}, {"TLS", mailtest.ImplicitTLS, false}} {
+		for _, step := range steps {
+			if way.encryption == mailtest.ImplicitTLS && (step == "STARTTLS" || step == "EHLO again") {
+				continue
+			}
+			for _, fault := range faults {
+				t.Run(fmt.Sprintf("%s/%s/%s", way.name, step, fault), func(t *testing.T) {
+					dir := ""
+					if way.spool {
+						dir = t.TempDir() + "/spool"
+					}
+					synctest.Test(t, func(t *testing.T) {
+						time.Sleep(now.Sub(time.Now()))
+						less, more := playFault(t, way.encryption, dir, &proxy{step: step, fault: fault, broken: 2})
+						lost, doubled = lost+less, doubled+more
+					})
 				})
+				cases++
 			}
 		}
 	}
+	if cases != 100 || lost+doubled > 0 {
+		t.Errorf("%d cases, %d mails lost, %d doubled", cases, lost, doubled)
+	}
 }
 
-func playFault(t *testing.T, s *brokenServer, spool bool) {
-	relay := smtp.Server("smtp://poller:secret@localhost")
-	relay.Dial = s.dial
-	c := mail.QueueConfig{Sender: relay, Name: "poller", Host: "testhost", PID: 1}
-	if spool {
-		c.Dir = t.TempDir() + "/spool"
+// playFault returns how many recipients did not get the mail, and how many times
+// one got it twice though the server could say that it has it.
+func playFault(t *testing.T, encryption mailtest.Encryption, dir string, p *proxy) (lost, doubled int) {
+	p.server, p.implicit = newPipes(), encryption == mailtest.ImplicitTLS
+	server := mailtest.Serve(t, mailtest.Config{
+		Encryption: encryption, User: "poller", Password: secret, Mechanisms: []string{"PLAIN"}, Listener: p.server,
+	})
+	p.certificate = server.ServerTLS(t)
+	scheme := "smtp"
+	if p.implicit {
+		scheme = "smtps"
 	}
-	q := mail.NewQueue(c)
+	relay := smtp.Server(scheme + "://poller:" + secret + "@localhost?tls=required")
+	relay.Dial, relay.RootCAs = p.dial, server.RootCAs()
+	var logged []string
+	q := mail.NewQueue(mail.QueueConfig{
+		Sender: relay, Name: "poller", Host: "testhost", PID: 1, Dir: dir,
+		Logf: func(format string, args ...any) { logged = append(logged, fmt.Sprintf(format, args...)) },
+	})
 	q.UseSpool()
-	q.Put(alert)
-	time.Sleep(3 * time.Hour)
+	m := alert
+	m.To = []string{"a@example.com", "b@example.com"}
+	q.Put(m)
+	time.Sleep(4 * time.Hour)
 	waiting, _ := q.Waiting()
 	q.Close()
 	synctest.Wait()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.received) != 1 || waiting != 0 || !strings.HasSuffix(s.received[0], ".1.1@testhost>") {
-		t.Errorf("received %q, %d wait", s.received, waiting)
+
+	for _, raw := range server.Raw() {
+		if !strings.Contains(raw, "Message-ID: <") || !strings.Contains(raw, ".1.1@testhost>\r\n") {
+			t.Errorf("another mail: %s", raw)
+		}
 	}
-	if conversations := 2 - s.broken; (s.step == "QUIT") != (conversations == 1) {
-		t.Errorf("%d conversations", conversations)
+	got := map[string]int{}
+	for _, m := range server.Received() {
+		for _, to := range m.To {
+			got[to]++
+		}
 	}
+	for i, to := range m.To {
+		want := 1
+		switch {
+		case p.fault == "5xx" && p.step == []string{"RCPT", "RCPT again"}[i]:
+			want = 0 // refused for good, which is logged
+			if !slices.ContainsFunc(logged, func(l string) bool { return strings.Contains(l, "reached only some") && strings.Contains(l, to) }) {
+				t.Errorf("the refusal of %s is not logged: %q", to, logged)
+			}
+		case p.fault == "reply lost" && p.step == "end of data":
+			want = 3 // the server took it, and could not say so
+		}
+		lost, doubled = lost+max(want-got[to], 0), doubled+max(got[to]-want, 0)
+	}
+	if lost+doubled+waiting > 0 {
+		t.Errorf("lost %d, doubled %d, %d wait: %v after %d conversations; %q", lost, doubled, waiting, got, p.conversations, logged)
+	}
+	if (p.step == "QUIT" || p.fault == "5xx" && strings.HasPrefix(p.step, "RCPT")) != (p.conversations == 1) {
+		t.Errorf("%d conversations", p.conversations)
+	}
+	return lost, doubled
 }
