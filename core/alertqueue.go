@@ -17,6 +17,8 @@ type alertQueue interface {
 	Settle(ctx context.Context) (waiting, stored int)
 	Freeze() []byte
 	Resume()
+	Check() error
+	Status() mail.Status
 	Restore(state []byte) error
 	Close()
 }
@@ -33,6 +35,8 @@ func (noAlerts) UseSpool()                                    {}
 func (noAlerts) Flush(context.Context) (waiting, stored int)  { return 0, 0 }
 func (noAlerts) Settle(context.Context) (waiting, stored int) { return 0, 0 }
 func (noAlerts) Freeze() []byte                               { return nil }
+func (noAlerts) Check() error                                 { return nil }
+func (noAlerts) Status() mail.Status                          { return mail.Status{} }
 func (noAlerts) Resume()                                      {}
 func (noAlerts) Restore([]byte) error                         { return nil }
 func (noAlerts) Close()                                       {}

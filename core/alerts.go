@@ -165,9 +165,17 @@ func (d *Daemon) logWaiting(waiting, stored int) {
 		return
 	}
 	if stored > 0 {
-		d.Logf("%d alerts wait in %s for the next start", stored, d.spoolDir())
+		d.Logf("%s in %s for the next start", oneOrMore(stored, "alert waits", "alerts wait"), d.spoolDir())
 	}
 	if lost := waiting - stored; lost > 0 {
-		d.Logf("Error: %d alerts were not delivered before the end", lost)
+		d.Logf("Error: %s not delivered before the end", oneOrMore(lost, "alert was", "alerts were"))
 	}
+}
+
+// oneOrMore returns a number with what is said of one, or of more.
+func oneOrMore(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }

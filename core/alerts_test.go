@@ -113,7 +113,7 @@ func TestTheEndWaitsALittleForTheLastMails(t *testing.T) {
 			Steps:   daemontest.Steps{at(0.5, daemontest.MailTakes(c.takes))},
 			Want: daemontest.Want{
 				daemontest.Exit(1), endsAt(c.ends), daemontest.Mails(c.mails),
-				daemontest.LogsTimes("1 alerts wait in /var/log/poller.log.spool for the next start", 1-c.mails), daemontest.LastLog("Exit status: 1"),
+				daemontest.LogsTimes("1 alert waits in /var/log/poller.log.spool for the next start", 1-c.mails), daemontest.LastLog("Exit status: 1"),
 			},
 		})
 	}

@@ -158,6 +158,10 @@ func (d *Daemon) checkAndTell(ctx context.Context) int {
 	if err := d.checkEnvironment(ctx); err != nil {
 		return d.refuse(problems(err))
 	}
+	if err := d.alerts.Check(); err != nil { // which keeps nobody from starting
+		fmt.Fprintf(d.host.Stdout, "%s: it would start. Warning: %v. Alert mail would wait in memory\n", d.name, err)
+		return 0
+	}
 	fmt.Fprintf(d.host.Stdout, "%s: the checks found nothing wrong\n", d.name)
 	return 0
 }

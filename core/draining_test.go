@@ -63,7 +63,7 @@ func TestAForcedEndTellsWhichMailsItHasNotSent(t *testing.T) {
 				Execute: c.execute,
 				Steps:   daemontest.Steps{at(1, daemontest.MailTakes(time.Minute)), at(3.5, term), at(4.2, term), at(4.9, term).Maybe()},
 				Want: daemontest.Want{
-					daemontest.Exit(1), daemontest.Logs("leaving at once"), daemontest.LogsTimes("1 alerts wait in /var/log/poller.log.spool for the next start", 1),
+					daemontest.Exit(1), daemontest.Logs("leaving at once"), daemontest.LogsTimes("1 alert waits in /var/log/poller.log.spool for the next start", 1),
 				},
 			})
 		})

@@ -99,6 +99,9 @@ func (m *machine) dump() string {
 	line("Log level", "%s%s", set.logLevel, set.origin("log-level"))
 	line("Modes", "%s", m.modes())
 	line("Alerts", "%s", m.alertList())
+	if text := m.d.waitingText(); text != "" {
+		line("Alerts waiting", "%s", text)
+	}
 	line("Plugins", "%s", m.pluginList())
 	m.dumpChildren(line)
 	line("Lock", "%s%s", m.lockState(), m.d.set.origin("lock"))
@@ -236,6 +239,36 @@ func (m *machine) alertList() string {
 		return "none" + set.origin("alerts")
 	}
 	return strings.Join(set.recipients, ", ") + set.origin("to") + " through " + set.alerts.String() + set.origin("alerts")
+}
+
+// waitingText returns what the dump says of the alerts that wait; empty where there
+// are none.
+func (d *Daemon) waitingText() string {
+	s := d.alerts.Status()
+	var parts []string
+	if s.Waiting > 0 {
+		where := "in memory"
+		if s.Stored > 0 {
+			where = fmt.Sprintf("%d on disk in %s", s.Stored, d.spoolDir())
+		}
+		parts = append(parts, fmt.Sprintf("%d, %s", s.Waiting, where))
+		if !s.Oldest.IsZero() {
+			parts = append(parts, "the oldest of "+s.Oldest.Format(time.DateTime))
+		}
+		if s.Problem != "" {
+			parts = append(parts, fmt.Sprintf("next try in %s", round(max(s.Next, 0))))
+		}
+	}
+	if s.Away > 0 {
+		parts = append(parts, fmt.Sprintf("nothing was delivered for %s", round(s.Away)))
+	}
+	if s.Problem != "" {
+		parts = append(parts, "last failure: "+s.Problem)
+	}
+	if s.SpoolProblem != "" {
+		parts = append(parts, fmt.Sprintf("the spool %s cannot be used: %s", d.spoolDir(), s.SpoolProblem))
+	}
+	return strings.Join(parts, "; ")
 }
 
 func (m *machine) pluginList() string {

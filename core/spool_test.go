@@ -60,8 +60,9 @@ func TestAlertsOutliveAnHourWithoutAMailServer(t *testing.T) {
 			at(1, daemontest.MailDown(errors.New("connection refused"))), at(3601, daemontest.MailDown(nil)), stopAt(4500),
 		},
 		Want: daemontest.Want{
-			mailsOnce("trouble 2.", "trouble 4.", "trouble 6."), daemontest.Logs("Alert mail is delivered again, after "),
-			daemontest.NoLog("alerts wait"), daemontest.Exit(0),
+			mailsOnce("trouble 2.", "trouble 4.", "trouble 6.", "No alert mail could be delivered for 5"),
+			daemontest.MailContains("The last failure: mail: connection refused"), daemontest.Logs("Alert mail is delivered again, after "),
+			daemontest.NoLog("for the next start"), daemontest.Exit(0),
 		},
 	})
 }
@@ -154,11 +155,11 @@ func TestWhereTheSpoolIs(t *testing.T) {
 		options []core.Option
 		want    string
 	}{
-		"option":               {[]core.Option{core.WithSpool("mine")}, "wait in /world/mine for the next start"},
-		"beside the log":       {nil, "wait in " + spoolPath + " for the next start"},
-		"beside a daily log":   {[]core.Option{core.WithLog(daily)}, "wait in /var/log/poller/poller.spool for the next start"},
-		"beside the lock":      {[]core.Option{core.WithLog(nil)}, "wait in /run/poller.lock.spool for the next start"},
-		"neither log nor lock": {[]core.Option{core.WithLog(nil), core.WithLock(nil)}, "Error: 1 alerts were not delivered before the end"},
+		"option":               {[]core.Option{core.WithSpool("mine")}, "waits in /world/mine for the next start"},
+		"beside the log":       {nil, "waits in " + spoolPath + " for the next start"},
+		"beside a daily log":   {[]core.Option{core.WithLog(daily)}, "waits in /var/log/poller/poller.spool for the next start"},
+		"beside the lock":      {[]core.Option{core.WithLog(nil)}, "waits in /run/poller.lock.spool for the next start"},
+		"neither log nor lock": {[]core.Option{core.WithLog(nil), core.WithLock(nil)}, "Error: 1 alert was not delivered before the end"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, equipped(c.options...), daemontest.Scenario{
@@ -168,6 +169,54 @@ func TestWhereTheSpoolIs(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The dump says what waits, since when, why, and when it is tried next.
+func TestTheDumpTellsWhatWaits(t *testing.T) {
+	play(t, equipped(), daemontest.Scenario{
+		Execute: troubled(2, 3),
+		Steps: daemontest.Steps{
+			at(0.5, daemontest.MailDown(errors.New("connection refused"))), at(4.5, usr1), at(4.6, daemontest.MailDown(nil)), at(30, usr1), stopAt(31.5),
+		},
+		Want: daemontest.Want{
+			daemontest.Logs("\nAlerts waiting:    2, 2 on disk in " + spoolPath + "; the oldest of 2026-01-01 00:00:01; next try in "),
+			daemontest.Logs("; nothing was delivered for 3.5s; last failure: mail: connection refused\n"),
+			daemontest.LogsTimes("Alerts waiting", 1), daemontest.LogsTimes("Dump of poller", 2), daemontest.Exit(0),
+		},
+	})
+	play(t, equipped(), daemontest.Scenario{
+		Execute: troubled(2),
+		Steps: daemontest.Steps{
+			at(0.5, daemontest.MailDown(errors.New("connection refused")), daemontest.DiskReadOnly(true)), at(4.5, usr1),
+			at(4.6, daemontest.MailDown(nil), daemontest.DiskReadOnly(false)), stopAt(31.5),
+		},
+		Want: daemontest.Want{
+			daemontest.Logs("\nAlerts waiting:    1, in memory; the oldest of "),
+			daemontest.Logs("the spool " + spoolPath + " cannot be used: "), daemontest.Exit(0),
+		},
+	})
+}
+
+// --check says that the spool cannot be used, which keeps nobody from starting.
+func TestCheckLooksAtTheSpool(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		args  string
+		says  string
+	}{
+		"well":                {nil, "--check", "poller: the checks found nothing wrong\n"},
+		"a file in its place": {map[string]string{spoolPath: "x"}, "--check", "poller: it would start. Warning: the alert spool " + spoolPath + " cannot be used: it is no folder: remove it or name another one. Alert mail would wait in memory\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, equipped(), daemontest.Scenario{
+				Args: c.args, Files: c.files,
+				Want: daemontest.Want{daemontest.Exit(0), daemontest.NeverReady(), daemontest.Stdout(c.says)},
+			})
+		})
+	}
+	play(t, equipped(core.WithSpool("no/such/folder")), daemontest.Scenario{
+		Args: "--check", Want: daemontest.Want{daemontest.Exit(0), daemontest.NeverReady(), daemontest.Stdout("no such file or directory. Alert mail would wait")},
+	})
 }
 
 func TestASpoolWithoutANameIsRefused(t *testing.T) {

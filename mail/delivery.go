@@ -17,14 +17,45 @@ func (q *Queue) deliver(l *letter, m Message) {
 	if q.ctx.Err() != nil {
 		return
 	}
-	now := q.config.Clock.Now()
+	now, wall := q.config.Clock.Now(), q.config.Clock.Wall()
 	q.mu.Lock()
 	q.sending = nil
+	away := q.away
 	lines := q.conclude(l, err, now)
+	recovered := away.failures > 0 && q.away.failures == 0
+	waiting := 0
+	for _, l := range q.letters {
+		waiting += max(l.Alerts, 1)
+	}
 	q.logging++
 	q.mu.Unlock()
+	if recovered {
+		q.tellOutage(away, waiting, now, wall)
+	}
 	q.tell(lines)
 	q.run()
+}
+
+// tellOutage mails that the transport has delivered nothing for a while, where that
+// is long enough for people to have missed something by it.
+func (q *Queue) tellOutage(o outage, waiting int, now, wall time.Time) {
+	lasted := now.Sub(o.since)
+	if lasted < q.config.Window || len(q.config.To) == 0 {
+		return
+	}
+	text := fmt.Sprintf("No alert mail could be delivered for %s, from %s to %s. %s waited besides the first one. "+
+		"The last failure: %s\n",
+		length(lasted), clockTime(wall.Add(-lasted)), clockTime(wall), plural(waiting, "alert"), o.problem)
+	if q.config.Describe != nil {
+		text = joined(text, q.config.Describe())
+	}
+	q.mu.Lock()
+	l := q.take(Message{
+		To: q.config.To, Time: wall, Body: text,
+		Subject: fmt.Sprintf("%s Alert: mail was away for %s", q.config.Name, length(lasted)),
+	}, now, wall)
+	l.flushing = q.groups.hurry
+	q.mu.Unlock()
 }
 
 // send is Send, whose panic is an error.
@@ -106,6 +137,7 @@ func (q *Queue) isAway(err error, now time.Time) {
 	}
 	q.away.until = now.Add(atLeast(clockwork.Backoff(firstPause, longestPause, q.away.failures, q.config.Name, q.config.Host), err))
 	q.away.failures++
+	q.away.problem = OneLine(err.Error(), 2*maxSubject)
 	for _, l := range q.letters {
 		l.flushing = false
 	}
@@ -116,7 +148,7 @@ func (q *Queue) delivers(now time.Time) (lines []string) {
 	if q.away.failures == 0 {
 		return nil
 	}
-	lines = []string{fmt.Sprintf("Alert mail is delivered again, after %s. %d mails wait", now.Sub(q.away.since).Round(time.Millisecond), len(q.letters))}
+	lines = []string{fmt.Sprintf("Alert mail is delivered again, after %s. %s", now.Sub(q.away.since).Round(time.Millisecond), wait(len(q.letters), "mail"))}
 	q.away = outage{}
 	for _, l := range q.letters {
 		if l.Attempts > 0 {

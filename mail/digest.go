@@ -19,11 +19,11 @@ func (q *Queue) digestSubject(g *group) string {
 func (g *group) digestText(wall time.Time) string {
 	var b strings.Builder
 	if g.Pending > 0 {
-		fmt.Fprintf(&b, "%d more alerts like %q, from %s to %s. ", g.Pending, g.Title, clockTime(g.Since), clockTime(g.Last))
+		fmt.Fprintf(&b, "%s like %q, from %s to %s. ", plural(g.Pending, "more alert"), g.Title, clockTime(g.Since), clockTime(g.Last))
 	} else {
 		fmt.Fprintf(&b, "It goes on: %s. ", g.Title)
 	}
-	fmt.Fprintf(&b, "There were %d since %s, in %s.\n", g.Total, clockTime(g.Began), length(wall.Sub(g.Began)))
+	fmt.Fprintf(&b, "There %s since %s, in %s.\n", were(g.Total), clockTime(g.Began), length(wall.Sub(g.Began)))
 	g.list(&b)
 	return b.String()
 }
@@ -31,8 +31,8 @@ func (g *group) digestText(wall time.Time) string {
 // endText tells that a condition is over.
 func (g *group) endText() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "It is over: %s. It came %d times, from %s to %s: it lasted for %s.\n",
-		g.Title, g.Total, clockTime(g.Began), clockTime(g.Last), length(g.Last.Sub(g.Began)))
+	fmt.Fprintf(&b, "It is over: %s. It came %s, from %s to %s: it lasted for %s.\n",
+		g.Title, plural(g.Total, "time"), clockTime(g.Began), clockTime(g.Last), length(g.Last.Sub(g.Began)))
 	g.list(&b)
 	return b.String()
 }
@@ -58,6 +58,30 @@ func joined(text, describe string) string {
 		return text
 	}
 	return text + "\n" + describe
+}
+
+// were says that there was a number of things.
+func were(n int) string {
+	if n == 1 {
+		return "was 1"
+	}
+	return fmt.Sprintf("were %d", n)
+}
+
+// plural returns a number of things: "1 alert", "2 alerts".
+func plural(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
+// wait says that a number of things waits.
+func wait(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing + " waits"
+	}
+	return fmt.Sprintf("%d %ss wait", n, thing)
 }
 
 func clockTime(t time.Time) string { return t.Format(time.DateTime) }

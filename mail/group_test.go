@@ -197,10 +197,16 @@ func TestDigestTellsTheRest(t *testing.T) {
 			q.Alert(mail.Alert{Kind: "a", Text: "boom"})
 		}
 		q.Alert(mail.Alert{Kind: "b", Text: "bang"})
+		q.Alert(mail.Alert{Kind: "b", Text: "bang"})
 		q.Digest()
 		waiting, _ := q.Flush(t.Context())
 		same(t, "waiting", waiting, 0)
-		same(t, "mails", p.subjects(), "[poller Alert: boom poller Alert: bang poller Alert: 2 more: boom]")
+		same(t, "mails", p.subjects(), "[poller Alert: boom poller Alert: bang poller Alert: 2 more: boom poller Alert: 1 more: bang]")
+		for i, begin := range []string{`2 more alerts like "boom", from `, `1 more alert like "bang", from `} {
+			if body := p.mails()[2+i].Body; !strings.HasPrefix(body, begin) {
+				t.Errorf("the digest begins with %s", body)
+			}
+		}
 	})
 }
 

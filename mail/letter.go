@@ -140,8 +140,8 @@ func (q *Queue) shrink() (lines []string) {
 		if oldest == nil {
 			return lines
 		}
-		lines = append(lines, fmt.Sprintf("Error: %d alert mails wait, which is too many: %q of %s is only counted in a digest",
-			len(q.letters), oldest.Subject, oldest.Time.Format(time.DateTime)))
+		lines = append(lines, fmt.Sprintf("Error: %s, which is too many: %q of %s is only counted in a digest",
+			wait(len(q.letters), "alert mail"), oldest.Subject, oldest.Time.Format(time.DateTime)))
 		q.remove(oldest)
 		if digest == nil {
 			m := Message{From: oldest.From, To: oldest.To, Subject: oldest.Subject, Time: oldest.Time}
@@ -181,7 +181,7 @@ func (q *Queue) include(digest, l *letter) {
 	if !found {
 		list = digest.Body
 	}
-	digest.Body = fmt.Sprintf("%d mails waited for too long and no longer fit. The log has them. The first of them:\n\n%s", digest.Dropped, list)
+	digest.Body = fmt.Sprintf("%s waited for too long and no longer fit. The log has all of them. The first:\n\n%s", plural(digest.Dropped, "mail"), list)
 	digest.dirty = true
 	digest.measure()
 	q.bytes += digest.size

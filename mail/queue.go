@@ -24,8 +24,10 @@ const (
 	// disk: a disk that hangs must not keep a mail from being sent.
 	storePatience = 990 * time.Millisecond
 
-	// spoolPause is the time between two looks at a spool that cannot be used.
-	spoolPause = time.Minute
+	// The pauses between two looks at a spool that cannot be used; a new mail has it
+	// looked at after the first one in any case.
+	firstSpoolPause   = time.Second
+	longestSpoolPause = time.Minute
 
 	// The pause after the first attempt that fails, and the longest one.
 	firstPause   = 5 * time.Second
@@ -140,6 +142,7 @@ type outage struct {
 	failures int       // in a row
 	since    time.Time // by Clock.Now
 	until    time.Time // nothing is tried before
+	problem  string    // the latest one
 }
 
 // NewQueue returns a queue that waits for its first mail: until then it has no
@@ -174,6 +177,8 @@ func (q *Queue) take(m Message, now, wall time.Time) *letter {
 	l := q.newLetter(m, now, wall)
 	if q.spooled.usable() {
 		l.tryAt = now.Add(storePatience)
+	} else {
+		q.spooled.lookSoon()
 	}
 	q.add(l)
 	return l

@@ -189,6 +189,48 @@ func TestQueueOutlivesAnOutage(t *testing.T) {
 	}
 }
 
+// That nothing could be delivered for a while is told by a mail when it can, with how
+// long and how many; a short while is not.
+func TestAnOutageIsTold(t *testing.T) {
+	for lasts, mails := range map[time.Duration]int{time.Hour: 4, time.Minute: 3} {
+		bubble(t, func(t *testing.T) {
+			var p post
+			q := p.queue("", 1, func(c *mail.QueueConfig) {
+				c.To, c.Describe = []string{"night@example.com"}, func() string { return "Host: web1\n" }
+			})
+			defer end(q)
+			p.fail(errAway)
+			for n := range 3 {
+				q.Put(named(fmt.Sprint(n)))
+			}
+			time.Sleep(lasts - time.Second)
+			s := q.Status()
+			same(t, "waiting", s.Waiting, 3)
+			same(t, "problem", s.Problem, "connection refused")
+			if s.Away < lasts-2*time.Second || s.Next <= 0 || s.Next > 6*time.Minute || s.Oldest.IsZero() {
+				t.Errorf("status %+v", s)
+			}
+			p.fail(nil)
+			time.Sleep(10 * time.Minute)
+			got := p.mails()
+			same(t, "mails", len(got), mails)
+			if s := q.Status(); s != (mail.Status{}) {
+				t.Errorf("status %+v", s)
+			}
+			if mails < 4 {
+				return
+			}
+			told := got[slices.IndexFunc(got, func(m mail.Message) bool { return strings.Contains(m.Subject, "Alert: mail was away for 1h") })]
+			same(t, "recipients", told.To, "[night@example.com]")
+			for _, want := range []string{"No alert mail could be delivered for 1h", "2 alerts waited besides the first one. The last failure: connection refused\n", "\n\nHost: web1\n"} {
+				if !strings.Contains(told.Body, want) {
+					t.Errorf("%q is not in %s", want, told.Body)
+				}
+			}
+		})
+	}
+}
+
 // What is in the spool is delivered by the next process, with the same ID.
 func TestSpoolOutlivesTheProcess(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -100,6 +100,51 @@ func (s *spool) open(create bool) error {
 	return nil
 }
 
+// check returns why the folder could not be used, as far as can be told without
+// touching anything; that another process has it is no reason.
+func (s *spool) check() error {
+	dir := s.disk.Folder(s.dir)
+	link, err := os.Lstat(dir)
+	at := dir
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // it is made for the first mail
+		at = filepath.Dir(dir)
+	case err != nil:
+		return err
+	default:
+		if err := s.private(link); err != nil {
+			return err
+		}
+		if at, err = filepath.EvalSymlinks(dir); err != nil {
+			return err
+		}
+	}
+	info, err := os.Stat(at)
+	switch {
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
+	case link != nil:
+		if err := s.private(info); err != nil {
+			return err
+		}
+	}
+	if err := s.disk.Permit(dir, 0); err != nil {
+		return err
+	}
+	if err := syscall.Access(at, wOK|xOK); err != nil {
+		return &fs.PathError{Op: "write to", Path: at, Err: err}
+	}
+	return nil
+}
+
+// The modes of access(2).
+const (
+	wOK = 2
+	xOK = 1
+)
+
 // close frees the folder for other processes.
 func (s *spool) close() {
 	if s.root == nil {

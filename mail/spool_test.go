@@ -154,6 +154,9 @@ func TestSpoolThatCannotBeUsed(t *testing.T) {
 				var p post
 				q := p.queue(dir, 1)
 				defer end(q)
+				if err := q.Check(); name != "a folder in the place of the lock" && (err == nil || !strings.Contains(err.Error(), "the alert spool "+dir+" cannot be used: ") || !strings.Contains(err.Error(), says)) {
+					t.Errorf("Check = %v", err)
+				}
 				q.Put(named("1"))
 				time.Sleep(10 * time.Minute)
 				same(t, "mails", p.subjects(), "[1]")
@@ -195,11 +198,16 @@ func TestSpoolOnAFullDisk(t *testing.T) {
 		p.says(t, "no space left on device. Alert mail waits in memory")
 		_, stored := q.Waiting()
 		same(t, "stored", stored, 0)
+		time.Sleep(10 * time.Minute) // the looks are a minute apart by now
+		same(t, "the spool", q.Status().SpoolProblem, "no space left on device")
 		disk.room.Store(true)
-		time.Sleep(61 * time.Second)
+		q.Put(named("3")) // but this one is looked at
+		time.Sleep(1001 * time.Millisecond)
 		_, stored = q.Waiting()
-		same(t, "stored with room", stored, 2)
+		same(t, "stored with room", stored, 3)
+		same(t, "the spool", q.Status().SpoolProblem, "")
 		p.says(t, "can be used again")
+		same(t, "lines on the spool", p.lines("alert spool"), 2)
 		same(t, "locks", disk.locks.Load(), 1)
 	})
 }

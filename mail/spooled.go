@@ -8,16 +8,21 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/evertick/evertick/clockwork"
 )
 
 // spooled is what is known of the spool. Queue.mu guards it.
 type spooled struct {
-	use     bool // there is one, and it is ours to use
-	loaded  bool // what was found there is among the letters
-	busy    bool // a job accesses it
-	broken  bool // it cannot be used at present; that was logged
-	retryAt time.Time
-	remove  []string // files that are to be deleted
+	use     bool      // there is one, and it is ours to use
+	loaded  bool      // what was found there is among the letters
+	busy    bool      // a job accesses it
+	broken  bool      // it cannot be used at present; that was logged
+	retryAt time.Time // when it is looked at again
+	triedAt time.Time // when it was looked at last
+	tries   int       // in a row
+	problem string    // of the latest one
+	remove  []string  // files that are to be deleted
 
 	removing []string  // those that the job deletes
 	removeBy time.Time // until then no further mail is sent; zero: nothing is to be deleted
@@ -51,8 +56,8 @@ type spoolJob struct {
 // The folder is locked for this process, as long as it lives or until exec. One
 // that is missing is made for the first mail, with the mode 0700; the one above
 // it must be there. A folder that is full, cannot be written to, belongs to
-// somebody else or is in use is logged once and looked at again every minute;
-// mails wait in memory meanwhile. What is no mail is kept aside under another
+// somebody else or is in use is logged once and looked at again, after pauses of 1 s
+// to 1 min and a second after a new mail; mails wait in memory meanwhile. What is no mail is kept aside under another
 // name.
 func (q *Queue) UseSpool() {
 	if q.config.Dir == "" || q.config.Sender == nil {
@@ -98,6 +103,14 @@ func (q *Queue) spoolJob(now time.Time) (job *spoolJob, at time.Time) {
 		q.groups.dirty, q.groups.writeAt = false, now.Add(groupsPause)
 	}
 	return job, time.Time{}
+}
+
+// lookSoon lets a spool that cannot be used be looked at again, since there is
+// something new for it. q.mu is held.
+func (s *spooled) lookSoon() {
+	if soon := s.triedAt.Add(firstSpoolPause); s.broken && soon.Before(s.retryAt) {
+		s.retryAt = soon
+	}
 }
 
 // holdsBack reports whether a further mail must wait until the file of the one
@@ -151,7 +164,7 @@ func (q *Queue) finish(job *spoolJob, now, wall time.Time) (lines []string) {
 	}
 	if s.broken && !job.absent {
 		lines = append(lines, fmt.Sprintf("The alert spool %s can be used again", q.config.Dir))
-		s.broken = false
+		s.broken, s.tries = false, 0
 	}
 	if job.load {
 		s.loaded = true
@@ -174,7 +187,9 @@ func (q *Queue) finish(job *spoolJob, now, wall time.Time) (lines []string) {
 // spoolFails notes that the spool cannot be used: the mails are sent all the same.
 func (q *Queue) spoolFails(job *spoolJob, now time.Time) (lines []string) {
 	s := &q.spooled
-	s.retryAt = now.Add(spoolPause)
+	s.retryAt = now.Add(clockwork.Backoff(firstSpoolPause, longestSpoolPause, s.tries, q.config.Name, q.config.Host))
+	s.triedAt, s.problem = now, job.err.Error()
+	s.tries++
 	s.remove = append(job.remove, s.remove...)
 	q.groups.dirty = q.groups.dirty || job.group
 	for i, l := range job.write {

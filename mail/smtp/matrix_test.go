@@ -45,7 +45,7 @@ func TestEveryFaultAtEveryStep(t *testing.T) {
 						dir = t.TempDir() + "/spool"
 					}
 					synctest.Test(t, func(t *testing.T) {
-						time.Sleep(now.Sub(time.Now()))
+						time.Sleep(time.Until(now))
 						less, more := playFault(t, way.encryption, dir, &proxy{step: step, fault: fault, broken: 2})
 						lost, doubled = lost+less, doubled+more
 					})
