@@ -17,6 +17,7 @@ import (
 	_ "github.com/evertick/evertick/lock/memcachedlock" // --lock memcached://…
 	"github.com/evertick/evertick/logfile"
 	_ "github.com/evertick/evertick/mail/smtp" // --alerts smtp://…
+	"github.com/evertick/evertick/plugin/ini"
 )
 
 func main() { New().Main() }
@@ -39,6 +40,7 @@ func New(extra ...core.Option) *core.Daemon {
 		core.WithLock(lock.File(core.RuntimePath("drill.lock"))),
 		core.WithLog(logfile.Fixed(core.RuntimePath("drill.log"))),
 		core.StandardFlags(),
+		core.WithPlugins(ini.File("drill.ini", ini.Optional())), // --ini FILE
 		core.Flags(r.flags),
 		core.Configure(r.options),
 		core.CheckEnvironment(r.checkWitness),

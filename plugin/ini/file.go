@@ -17,7 +17,7 @@ import (
 // It is safe for concurrent use.
 type Config struct {
 	path     string // as it was declared, or given with --ini
-	optional bool
+	optional string // the path that may be missing
 	required []string // sections
 	allowed  []string // sections that may hold anything
 	keys     []keyed
@@ -69,9 +69,10 @@ func Allow(sections ...string) Declaration {
 	return declaration(func(c *Config) { c.allowed = append(c.allowed, sections...) })
 }
 
-// Optional lets the file be missing: it then counts as empty.
+// Optional lets the file be missing: it then counts as empty. One that --ini names
+// must be there.
 func Optional() Declaration {
-	return declaration(func(c *Config) { c.optional = true })
+	return declaration(func(c *Config) { c.optional = c.path })
 }
 
 // Name returns "ini".
@@ -155,7 +156,7 @@ func (c *Config) readFile(d *core.Daemon) []error {
 	}
 	text, err := read(d.Path(c.path), c.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if !c.optional {
+		if c.optional == "" || c.path != c.optional {
 			return []error{fmt.Errorf("%s: there is no such file: create it", c.path)}
 		}
 	} else if err != nil {

@@ -244,6 +244,10 @@ func TestAFileThatCannotBeRead(t *testing.T) {
 		})
 	}
 	daemontest.Run(t, poller(say, ini.Optional(), url), daemontest.Scenario{
+		Args: "--ini other.ini", // which is asked for
+		Want: daemontest.Want{daemontest.Exit(1), daemontest.Stderr("other.ini: there is no such file: create it")},
+	})
+	daemontest.Run(t, poller(say, ini.Optional(), url), daemontest.Scenario{
 		Steps: daemontest.Steps{daemontest.At(500*time.Millisecond, term)},
 		Want:  daemontest.Want{daemontest.Exit(0), daemontest.Logs("it is none")},
 	})
