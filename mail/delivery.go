@@ -20,12 +20,19 @@ func (q *Queue) deliver(l *letter, m Message) {
 	now, wall := q.config.Clock.Now(), q.config.Clock.Wall()
 	q.mu.Lock()
 	q.sending = nil
+	if q.flushed && err != nil {
+		q.mu.Unlock()
+		return
+	}
 	away := q.away
 	lines := q.conclude(l, err, now)
 	recovered := away.failures > 0 && q.away.failures == 0
 	waiting := 0
 	for _, l := range q.letters {
 		waiting += max(l.Alerts, 1)
+	}
+	if q.flushed {
+		lines = nil
 	}
 	q.logging++
 	q.mu.Unlock()

@@ -45,7 +45,7 @@ func (q *Queue) Freeze() []byte {
 // Resume ends a Freeze, where the exec has failed, and delivers what waits.
 func (q *Queue) Resume() {
 	q.mu.Lock()
-	q.frozen = false
+	q.frozen, q.flushed = false, false
 	waits := len(q.letters)+len(q.groups.open) > 0
 	q.mu.Unlock()
 	if waits {

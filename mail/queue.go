@@ -130,6 +130,7 @@ type Queue struct {
 	bytes   int       // of them
 	made    int       // how many IDs were given
 	frozen  bool
+	flushed bool // nothing is logged any more: Flush has returned
 	spooled spooled
 	groups  groups
 	sending *letter
@@ -310,11 +311,12 @@ func (q *Queue) announce() {
 // alerts were not delivered and how many of them are on disk. When the transport turns
 // out to deliver nothing, the others are not waited for. One that is on disk and was
 // tried before is not waited for: the next process that uses the spool tries it.
-// One that is not is tried once more.
+// One that is not is tried once more. What fails after Flush has returned is not
+// logged, and counts as not tried, until Resume.
 func (q *Queue) Flush(ctx context.Context) (waiting, stored int) {
 	now := q.config.Clock.Now()
 	q.mu.Lock()
-	q.groups.hurry = true
+	q.groups.hurry, q.flushed = true, false
 	q.away.until = time.Time{}
 	for _, l := range q.letters {
 		if l.Attempts > 0 && l.stored {
@@ -329,7 +331,10 @@ func (q *Queue) Flush(ctx context.Context) (waiting, stored int) {
 	if q.config.Sender != nil {
 		q.run()
 	}
-	q.await(ctx, func() bool { return q.flushed() })
+	q.await(ctx, func() bool { return q.hasFlushed() })
+	q.mu.Lock()
+	q.flushed = true
+	q.mu.Unlock()
 	return q.Waiting()
 }
 
@@ -363,14 +368,16 @@ func (q *Queue) await(ctx context.Context, done func() bool) {
 	}
 }
 
-// flushed reports whether nothing is left to be waited for; q.mu is held.
-func (q *Queue) flushed() bool {
+// hasFlushed reports whether nothing is left to be waited for, and then sees to it
+// that nothing more is logged; q.mu is held.
+func (q *Queue) hasFlushed() bool {
 	for _, l := range q.letters {
 		if l.flushing && (q.away.failures == 0 || !l.stored) {
 			return false
 		}
 	}
-	return q.logging == 0 && (!q.spooled.usable() || q.settled())
+	q.flushed = q.logging == 0 && (!q.spooled.usable() || q.settled())
+	return q.flushed
 }
 
 // Waiting returns how many alerts are not known to be delivered, and how many of

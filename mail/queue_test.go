@@ -449,6 +449,9 @@ func TestFlushWaitsForTheFirstTry(t *testing.T) {
 		same(t, "waiting, stored, after", []any{waiting, stored, time.Since(began)}, []any{2, 2, 6 * time.Second})
 		waiting, _ = q.Flush(t.Context()) // the other one has not been tried yet, but the server is away
 		same(t, "waiting, after", []any{waiting, time.Since(began)}, []any{2, 6 * time.Second})
+		lines, tried := p.lines(""), p.tried()
+		time.Sleep(10 * time.Second) // what is under way fails after the last line of a log
+		same(t, "lines, tries", []any{p.lines(""), p.tried()}, []any{lines, tried + 1})
 	})
 }
 

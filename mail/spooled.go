@@ -140,6 +140,8 @@ func (q *Queue) access(job *spoolJob) {
 	over := q.ctx.Err() != nil
 	if over {
 		q.spool.close()
+	}
+	if over || q.flushed {
 		lines = nil
 	}
 	q.logging++

@@ -16,8 +16,8 @@ import (
 // Config is a daemon's configuration file, and the plugin that reads it: see File.
 // It is safe for concurrent use.
 type Config struct {
-	path     string // as it was declared, or given with --ini
-	optional string // the path that may be missing
+	path     string   // as it was declared, or given with --ini
+	optional string   // the path that may be missing
 	required []string // sections
 	allowed  []string // sections that may hold anything
 	keys     []keyed
