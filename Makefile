@@ -83,6 +83,7 @@ long-starters:
 	$(LONG) '^TestTwentyStartersOneWinner$$' ./lock -starters.rounds 500
 	$(LONG) '^TestTwentyStartersOneWinner$$' ./lock/memcachedlock -starters.rounds 500
 long-lives:
+	$(LONG) '^TestErrorsNeverEndADaemon$$' ./examples/drill -failing 30s
 	$(LONG) '^TestChaos$$' ./examples/drill -chaos.lives 60 -chaos.seed 7
 
 # Compares with what was there before, so that it also works outside a git

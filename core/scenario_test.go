@@ -105,6 +105,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(setupVariable) != "" {
 		daemonWithSetup().Main()
 	}
+	if dir := os.Getenv(checksVariable); dir != "" {
+		daemonWithChecks(dir).Main()
+	}
 	code := m.Run()
 	if code == 0 && everythingRan() {
 		for _, edge := range core.Lifecycle() {

@@ -3,9 +3,11 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -43,4 +45,31 @@ func TestTheIterationTimeoutRestartsThoughExecuteNeverReturns(t *testing.T) {
 	require.Equal(t, outcome{out: fmt.Sprintf("drill: PID %d has stopped\n", pid)}, s.run("-s", "stop", "-p", s.path("pid")))
 	s.requireEnd(0)
 	s.requireAllBeats(s.read("log"))
+}
+
+// failing is how long TestErrorsNeverEndADaemon has a daemon fail.
+var failing = flag.Duration("failing", 3*time.Second, "how long TestErrorsNeverEndADaemon has a daemon fail")
+
+// A daemon that was ready for 10 s outlives its errors: the pauses between its
+// restarts grow, and it keeps its number, its PID file and its lock.
+func TestErrorsNeverEndADaemon(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	pid := s.detach(s.args("--every", "500ms", "--fail-after", "22")...)
+	for _, beat := range []string{"beat 8\n", "beat 16\n", "beat 22\n"} {
+		s.logged(beat, 1)
+	}
+	began, times := time.Now(), 0
+	for n := 1; n <= 2 || time.Since(began) < *failing; n++ {
+		for end := time.Now().Add(3 * patience); times < n; pause5() {
+			times = strings.Count(s.read("log"), "] "+fmt.Sprint(pid)+" Restarting after a fatal error\n")
+			require.True(t, time.Now().Before(end), "restart %d does not come: %s", n, s.tail("log"))
+		}
+		require.Equal(t, pid, s.pidFile())
+		other := s.run(s.args("-p", s.path("other.pid"), "-v")...)
+		require.Contains(t, other.out, "Lock Detected")
+		require.Zero(t, other.code, other.err)
+	}
+	require.Equal(t, outcome{out: fmt.Sprintf("drill: PID %d has stopped\n", pid)}, s.run("-s", "stop", "-p", s.path("pid")))
+	s.requireEnd(0)
 }
