@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 	"time"
@@ -34,7 +35,7 @@ func (d *Daemon) parse(args []string) error {
 	app.Flag("instructions", "Print what to install and set up, and exit.").Short('i').BoolVar(&d.cmd.instructions)
 	app.Flag("detach", "Run detached from the terminal, as a daemon.").Short('d').BoolVar(&d.cmd.detach)
 	app.Flag("verbose", "Also write the log to standard output. Ignored with -d.").Short('v').BoolVar(&d.cmd.verbose)
-	app.Flag("pid-file", "Write the process number to FILE.").Short('p').PlaceHolder("FILE").StringVar(&d.cmd.pidFile)
+	app.Flag("pid-file", "Write the process number to FILE.").Short('p').PlaceHolder("FILE").IsSetByUser(&d.cmd.hasPIDFile).StringVar(&d.cmd.pidFile)
 	app.Flag("signal", "With -p: stop, restart or dump the running daemon, and say what happened.").
 		Short('s').PlaceHolder("VERB").StringVar(&d.cmd.send)
 	app.Flag("init", "As PID 1 of a container: start the daemon under a small init of its own.").BoolVar(&d.cmd.init)
@@ -84,6 +85,12 @@ func (d *Daemon) registerOptions(app *kingpin.Application) {
 
 // explained returns what is wrong with a command line, in a line.
 func explained(app *kingpin.Application, args []string, err error) error {
+	if word, surplus := strings.CutPrefix(err.Error(), "unexpected "); surplus {
+		if slices.Contains(verbs, word) {
+			return fmt.Errorf("unexpected argument %q; did you mean -s %s -p FILE? See --help", word, word)
+		}
+		return fmt.Errorf("unexpected argument %q; see --help", word)
+	}
 	mistyped, unknown := strings.CutPrefix(err.Error(), "unknown long flag '--")
 	if !unknown {
 		return fmt.Errorf("%w; see --help", namedFlag(app, args, err))
@@ -116,10 +123,28 @@ func namedFlag(app *kingpin.Application, args []string, err error) error {
 			continue
 		}
 		if bad := flag.Model().Value.Set(*e.Value); bad != nil {
-			return fmt.Errorf("--%s %q: %w", flag.Model().Name, *e.Value, bad)
+			return fmt.Errorf("--%s %q: %w", flag.Model().Name, *e.Value, plainly(bad))
 		}
 	}
 	return err
+}
+
+// plainly says what is wrong with a flag's value without the names of Go's packages.
+func plainly(bad error) error {
+	var number *strconv.NumError
+	switch text := bad.Error(); {
+	case errors.As(bad, &number) && errors.Is(bad, strconv.ErrRange):
+		return errors.New("it is too large or too small")
+	case errors.As(bad, &number) && number.Func == "ParseFloat":
+		return errors.New("it is no number")
+	case errors.As(bad, &number) && number.Func == "ParseBool":
+		return errors.New("it is neither true nor false")
+	case errors.As(bad, &number):
+		return errors.New("it is no whole number")
+	case strings.HasPrefix(text, "time: "):
+		return errors.New("it is no duration: give a number with its unit, such as 500ms, 5s or 1h30m")
+	}
+	return bad
 }
 
 // runInit stays as the init of a container, with the daemon as its child.

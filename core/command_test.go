@@ -35,15 +35,22 @@ func TestPrintingFlagsTouchNothing(t *testing.T) {
 
 // A bad command line is one clear line, and nothing was touched.
 func TestABadCommandLineIsRefusedInOneLine(t *testing.T) {
-	var rows int
-	flags := core.Flags(func(app *kingpin.Application) { app.Flag("rows", "").IntVar(&rows) })
+	flags := core.Flags(func(app *kingpin.Application) {
+		app.Flag("rows", "").Int()
+		app.Flag("share", "").Float()
+		app.Flag("wait", "").Duration()
+	})
 	for args, says := range map[string]string{
 		"--nonsense":                   "unknown long flag '--nonsense'; see --help",
 		"-x":                           "unknown short flag '-x'; see --help",
 		"--rows -5":                    "is written --flag=-5s",
-		"--rows many":                  `--rows "many": `,
+		"--rows many":                  `--rows "many": it is no number`,
+		"--share much":                 `--share "much": it is no number`,
+		"--wait long":                  `--wait "long": it is no duration: give a number with its unit`,
+		"--pid-file= ":                 "-p: the path of the PID file is empty: name a file, or leave -p out",
 		"-p":                           "see --help",
-		"leftover":                     "leftover",
+		"leftover":                     `unexpected argument "leftover"; see --help`,
+		"restart":                      `unexpected argument "restart"; did you mean -s restart -p FILE? See --help`,
 		"-s stop":                      "-s stop needs -p FILE, the PID file of the running daemon",
 		"-s reload -p poller.pid":      "-s reload: give one of stop, restart, dump",
 		"-s stop -d -p poller.pid":     "-s stop and -d contradict each other",
@@ -54,7 +61,7 @@ func TestABadCommandLineIsRefusedInOneLine(t *testing.T) {
 		"-s dump -p empty.pid":         "it is empty; if no daemon is running, remove it",
 		"-s stop -p foreign.pid":       "it names process 4711, but the daemon that wrote it is gone",
 		"-s restart -p missing.pid":    "-s restart: ",
-		"--signal stop --pid-file= ":   "-s stop needs -p FILE",
+		"--signal stop --pid-file= ":   "-p: the path of the PID file is empty",
 		"--signal=dump -p foreign.pid": "-s dump: ",
 	} {
 		t.Run(args, func(t *testing.T) {
@@ -85,6 +92,14 @@ func TestSendStopWaitsAsLongAsConfigureSays(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Where Configure fails, what it would have declared is not missed.
+func TestAFailedConfigureIsOneProblem(t *testing.T) {
+	configure := core.Configure(func(*core.Daemon) ([]core.Option, error) { return nil, errors.New("--at x: no schedule") })
+	play(t, bare(configure, core.Execute(idles), core.RememberTicks("ticks")), daemontest.Scenario{
+		Want: append(untouched(), daemontest.Exit(1), daemontest.Stderr("poller: --at x: no schedule\n"), complainsInOneLine()),
+	})
 }
 
 // A user's own flags are there for Configure.

@@ -48,6 +48,7 @@ type declaration struct {
 	firstTick     bool               // FirstTick was declared
 	tickFile      string             // of RememberTicks
 	pacingRefused bool               // its error says what is wrong with it
+	unfinished    bool               // Configure has failed, so options may be missing
 
 	stages   []stage // in their order
 	execute  Func

@@ -151,7 +151,7 @@ func TestAMistypedFlagIsCorrected(t *testing.T) {
 		"--xyzzy":        "poller: unknown long flag '--xyzzy'; see --help\n",
 		"--secre":        "poller: unknown long flag '--secre'; see --help\n",
 		"--queue=x -z":   "poller: unknown short flag '-z'; see --help\n",
-		"--queue=x stop": "poller: unexpected stop; see --help\n",
+		"--queue=x stop": "poller: unexpected argument \"stop\"; did you mean -s stop -p FILE? See --help\n",
 	} {
 		t.Run(args, func(t *testing.T) {
 			play(t, helpful(), daemontest.Scenario{

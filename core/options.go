@@ -316,6 +316,7 @@ func Configure(f func(d *Daemon) ([]Option, error)) Option {
 			return nil
 		}
 		options, err := f(s.expand)
+		s.unfinished = s.unfinished || err != nil
 		return errors.Join(err, s.apply(options))
 	}
 }

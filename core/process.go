@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,8 +29,12 @@ type commandLine struct {
 	testAlert    bool // --test-alert
 	verbose      bool // -v
 	pidFile      string
+	hasPIDFile   bool   // -p was given
 	send         string // -s
 }
+
+// verbs are what -s sends.
+var verbs = []string{"stop", "restart", "dump"}
 
 // needsNone reports whether err says that a flag or argument of the user's own is
 // missing where none is needed: with -i and -s. It is the last thing that
@@ -40,10 +45,13 @@ func (c *commandLine) needsNone(err error) bool {
 
 // check refuses inherited flags that contradict each other.
 func (c *commandLine) contradictions() error {
+	if c.hasPIDFile && c.pidFile == "" {
+		return errors.New("-p: the path of the PID file is empty: name a file, or leave -p out")
+	}
 	if c.send != "" {
 		switch {
-		case c.send != "stop" && c.send != "restart" && c.send != "dump":
-			return fmt.Errorf("-s %s: give one of stop, restart, dump", c.send)
+		case !slices.Contains(verbs, c.send):
+			return fmt.Errorf("-s %s: give one of %s", c.send, strings.Join(verbs, ", "))
 		case c.pidFile == "":
 			return fmt.Errorf("-s %s needs -p FILE, the PID file of the running daemon", c.send)
 		case c.detach:

@@ -133,6 +133,9 @@ func (d *Daemon) checkTickFile() error {
 
 // contradictions returns the options that cannot go together.
 func (s *declaration) contradictions() error {
+	if s.unfinished {
+		return nil
+	}
 	var errs []error
 	bad := collect(&errs)
 	bad(s.execute == nil, "nothing to execute: declare core.Execute")
@@ -144,7 +147,7 @@ func (s *declaration) contradictions() error {
 	bad(s.alerts != nil && len(s.recipients) == 0, "alerts have no recipient: name at least one "+s.place("to"))
 	for _, r := range s.recipients {
 		at := strings.LastIndexByte(r, '@') // the sender looks closer
-		bad(s.alerts != nil && (at < 1 || at == len(r)-1), fmt.Sprintf("alert recipient %q is no mail address: write name@host", r))
+		bad(s.alerts != nil && (at < 1 || at == len(r)-1 || strings.ContainsAny(r, " \t\r\n")), fmt.Sprintf("alert recipient %q is no mail address: write name@host", r))
 	}
 	bad(s.idleEvery > 0 && len(s.handlers[HookIdle]) == 0, "core.IdleEvery has no handler to call: declare one with core.On(core.HookIdle, …)")
 	seen := map[string]bool{}

@@ -23,6 +23,7 @@ func New(extra ...core.Option) *core.Daemon {
 	return core.New("inbox", append([]core.Option{
 		core.About("takes the files of a folder"),
 		core.Every(0), // drain waits by itself
+		core.CheckEnvironment(func(_ context.Context, d *core.Daemon) error { _, err := os.ReadDir(d.Path(b.done)); return err }),
 		core.Execute(b.drain),
 		core.WithLock(lock.File(core.RuntimePath("inbox.lock"))),
 		core.WithLog(logfile.Fixed(core.RuntimePath("inbox.log"))),
@@ -43,7 +44,8 @@ func (b *inbox) drain(ctx context.Context, d *core.Daemon) error {
 		return err
 	}
 	for _, f := range files {
-		if err := b.take(d, f.Name()); err != nil {
+		d.Logf("taking %s", f.Name()) // your own work
+		if err := os.Rename(filepath.Join(d.Path(b.in), f.Name()), filepath.Join(d.Path(b.done), f.Name())); err != nil {
 			return err
 		}
 		if err := d.Sleep(ctx, 0); err != nil {
@@ -51,9 +53,4 @@ func (b *inbox) drain(ctx context.Context, d *core.Daemon) error {
 		}
 	}
 	return d.Sleep(ctx, time.Second)
-}
-
-func (b *inbox) take(d *core.Daemon, name string) error {
-	d.Logf("taking %s", name) // your own work
-	return os.Rename(filepath.Join(d.Path(b.in), name), filepath.Join(d.Path(b.done), name))
 }

@@ -37,6 +37,7 @@ func declare(network http.RoundTripper, extra ...core.Option) *core.Daemon {
 		core.Execute(f.follow),
 		core.Teardown(f.close),
 		core.WithLock(lock.File(core.RuntimePath("longpoll.lock"))),
+		core.CheckEnvironment(f.check),
 		core.WithLog(logfile.Fixed(core.RuntimePath("longpoll.log"))),
 		core.Flags(f.flags),
 		core.StandardFlags("lock", "log", "alerts", "to"),
@@ -53,6 +54,13 @@ type follower struct {
 func (f *follower) flags(app *kingpin.Application) {
 	app.Flag("url", "The API; ?after=TOKEN is added.").Default("https://api.example.com/events").StringVar(&f.url)
 	app.Flag("file", "Where the events go, one a line.").Default("events.jsonl").StringVar(&f.file)
+}
+
+func (f *follower) check(context.Context, *core.Daemon) error {
+	if u, err := url.Parse(f.url); err != nil || u.Host == "" {
+		return fmt.Errorf("--url %q is no address: write one such as https://api.example.com/events", f.url)
+	}
+	return nil
 }
 
 func (f *follower) open(_ context.Context, d *core.Daemon) error {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -55,6 +56,9 @@ func (p *poller) flags(app *kingpin.Application) {
 // check refuses what is there and is no answer: a file that --file names by mistake
 // would be overwritten.
 func (p *poller) check(_ context.Context, d *core.Daemon) error {
+	if u, err := url.Parse(p.url); err != nil || u.Host == "" {
+		return fmt.Errorf("--url %q is no address: write one such as https://rates.example.com/latest", p.url)
+	}
 	path := d.Path(p.file)
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
