@@ -33,6 +33,7 @@ type attempt struct {
 	lease lock.Lease
 	owner lock.Owner    // as whom it was taken
 	asked time.Duration // Boot reading from before
+	spent bool          // what was handed over is of no use any more: its lease is lost
 
 	unwatched error // why the lock's own Wait has failed
 	hasty     bool  // Wait has returned at once, and must not be trusted where the lock is held

@@ -30,11 +30,24 @@ func (m *machine) ask(wait func(context.Context, *attempt) error) {
 	})
 }
 
-// keepLease takes note of a lease that was won.
+// keepLease takes note of a lease that was won, or of one that was handed over and is
+// lost: its descriptor's number may soon be another file's.
 func (m *machine) keepLease() {
+	if m.won.spent {
+		m.spendHandoff()
+	}
 	if m.won.lease != nil {
 		m.lease = newLeaseRenewer(m.won, m.d.host.Clock, m.d.Logf)
 		m.d.lease.Store(m.lease)
+	}
+}
+
+// spendHandoff: what was handed over of the lease is used up. The grid still is ours.
+func (m *machine) spendHandoff() {
+	if m.inherited != nil {
+		rest := *m.inherited
+		rest.Lease = nil
+		m.inherited = &rest
 	}
 }
 
@@ -52,16 +65,23 @@ func (d *Daemon) Lease() Lease { return d.lease.Load().held() }
 
 // acquire takes the lock, or takes over what was handed over.
 func (d *Daemon) acquire(ctx context.Context, h *handover, got *attempt) (err error) {
-	got.asked, got.owner = d.host.Clock.Boot(), d.owner()
 	if h != nil && h.Lease != nil {
-		got.lease, err = d.set.lock.Inherit(ctx, got.owner, *h.Lease)
-		if !errors.Is(err, lock.ErrLost) {
-			got.owner.Since = h.LeaseSince
+		if err = d.inheritLease(ctx, h, got); !got.spent {
 			return err
 		}
 		d.Logf("Warning: the lock was lost during the restart, and is asked for again: %v", err)
 	}
+	got.asked, got.owner = d.host.Clock.Boot(), d.owner()
 	got.lease, err = d.set.lock.Acquire(ctx, got.owner)
+	return err
+}
+
+// inheritLease takes over the lock that was handed over.
+func (d *Daemon) inheritLease(ctx context.Context, h *handover, got *attempt) (err error) {
+	got.asked, got.owner = d.host.Clock.Boot(), d.owner()
+	got.owner.Since = h.LeaseSince
+	got.lease, err = d.set.lock.Inherit(ctx, got.owner, *h.Lease)
+	got.spent = errors.Is(err, lock.ErrLost)
 	return err
 }
 

@@ -48,6 +48,7 @@ func (m *machine) refuseStart(message string) state {
 }
 
 func (m *machine) onLeased(e event) state {
+	m.keepLease()
 	switch held := errors.Is(e.err, lock.ErrHeld); {
 	case held && (m.d.set.standby || m.heldByFormerLease(e.err) || m.waitsOut()):
 		return m.waitForHolder(e.err)
@@ -62,7 +63,6 @@ func (m *machine) onLeased(e event) state {
 		return m.refuseStart(e.err.Error())
 	}
 	m.clearTimeout(backOffAt)
-	m.keepLease()
 	if err := m.open(); err != nil {
 		return m.refuseStart(err.Error())
 	}

@@ -108,9 +108,7 @@ func (m *machine) onDrained(e event) state {
 
 // onDrainedLease: a stop came while the lock was being asked for.
 func (m *machine) onDrainedLease(e event) state {
-	if e.err == nil {
-		m.keepLease()
-	}
+	m.keepLease()
 	return m.onDrained(e)
 }
 
@@ -304,17 +302,13 @@ func (m *machine) giveUpLease() state {
 
 // forgetLease: what is inherited of the lease is used up. At the end, and where it
 // was lost, the PID file goes, also one that was handed over and is not used yet,
-// as another process may have the lock next. The grid still is ours.
+// as another process may have the lock next.
 func (m *machine) forgetLease(withPIDFile bool) {
 	if withPIDFile {
 		m.inheritPIDFile()
 		m.removePIDFile()
 	}
-	if m.inherited != nil {
-		rest := *m.inherited
-		rest.Lease = nil
-		m.inherited = &rest
-	}
+	m.spendHandoff()
 }
 
 // loseLeaseInTeardown lets the next program win the lock again, or this one,
@@ -379,7 +373,7 @@ func (m *machine) inheritTheRest() {
 		ctx, cancel := clockwork.WithTimeout(context.Background(), m.d.host.Clock, releaseTimeout)
 		defer cancel()
 		m.won = &attempt{}
-		if err := m.d.acquire(ctx, m.inherited, m.won); err != nil {
+		if err := m.d.inheritLease(ctx, m.inherited, m.won); err != nil {
 			m.d.Logf("Error: the lock was not given back: %v", err)
 			return
 		}

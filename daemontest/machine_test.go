@@ -68,7 +68,7 @@ func TestPIDFilesAreRealFiles(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			Run(t, beater, Scenario{
 				Args: "-p d.pid", Execute: Instantly(),
-				Steps: Steps{At(1500*time.Millisecond, c.action), At(1600*time.Millisecond, Command(stop)), stopAt(2500 * time.Millisecond).Maybe()},
+				Steps: Steps{At(1500*time.Millisecond, c.action), At(1600*time.Millisecond, Command(stop)), stopAt(5 * time.Second).Maybe()},
 				Want:  Want{ExitOf(stop, c.status), Stderr(c.says), Exit(0)},
 			})
 		})
