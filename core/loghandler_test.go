@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/core/host"
@@ -29,13 +30,13 @@ type collector struct {
 }
 
 func (c *collector) Handle(m logfile.Message) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.refuse != nil {
 		if err := c.refuse(m); err != nil {
 			return err
 		}
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.taken = append(c.taken, m)
 	return nil
 }
@@ -107,6 +108,25 @@ func TestAHandlerThatFails(t *testing.T) {
 		Want: daemontest.Want{
 			daemontest.Exit(0), daemontest.Logs("beat 2"), daemontest.Stdout("] 100 beat 2\n"), daemontest.Stdout("] 100 beat 3\n"), noStdout("beat 1"), noStdout("beat 4"),
 			daemontest.Stdout("Warning: the log's handler has failed. What it does not take goes to standard output: panic: no more\n"), noStdout("disk full"),
+		},
+	})
+}
+
+// A handler that does not return delays no iteration and no dump; what was queued for it
+// follows.
+func TestAHandlerThatIsSlow(t *testing.T) {
+	c := collector{refuse: func(m logfile.Message) error {
+		if strings.Contains(m.Text, "beat 2") {
+			time.Sleep(4 * time.Second)
+		}
+		return nil
+	}}
+	play(t, handled(&c), daemontest.Scenario{
+		Execute: daemontest.Does(beat),
+		Steps:   daemontest.Steps{at(2.5, daemontest.Signal(syscall.SIGUSR1)), stopAt(3.5)},
+		Want: daemontest.Want{
+			startsAt(0, 1, 2, 3), daemontest.Exit(0), endsBy(4.6),
+			c.took("beat 3", logfile.Info, 100, false), daemontest.Logs("Dump of poller"),
 		},
 	})
 }

@@ -1,6 +1,7 @@
 package logfile
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -8,9 +9,11 @@ import (
 // Handler takes the messages of a log in the place of its file. Package
 // logfile/slogger makes one of a slog.Handler.
 type Handler interface {
-	// Handle takes a message. Several goroutines may call it at the same time.
-	// It blocks who has logged, and must not log to the same log. A message that
-	// it returns an error for, or panics at, goes to standard output.
+	// Handle takes a message. One goroutine calls it, for one message after the
+	// other; who has logged waits for it, but not longer than 100ms, and not at all
+	// from then on until what is queued, at most 1 MiB, was taken. It must not log
+	// to the same log. A message that it returns an error for or panics at, or for
+	// which there is no room, goes to standard output.
 	Handle(m Message) error
 }
 
@@ -52,8 +55,29 @@ func (l *Log) record(pid int, level Level, text string, deliver func() error) {
 	if deliver == nil {
 		deliver = func() error { return h.Handle(m) }
 	}
-	l.handled(m, guarded(deliver))
+	l.hand(m, deliver)
 	l.observe(pid, text)
+}
+
+var (
+	errHandlerBehind = errors.New("it has not returned for too long")
+	errHandlerExited = errors.New("it has ended its goroutine")
+)
+
+// hand lets the handler take a message, and waits for that as long as it may.
+func (l *Log) hand(m Message, deliver func() error) {
+	written, ok := l.handing.deliver(len(m.Text), func() error {
+		err := errHandlerExited
+		defer func() { l.handled(m, err) }()
+		err = guarded(deliver)
+		return nil
+	})
+	switch {
+	case !ok:
+		l.handled(m, errHandlerBehind)
+	case written != nil:
+		l.handing.await(written)
+	}
 }
 
 // handler returns the handler that the messages belong to now; nil where they are
@@ -97,10 +121,10 @@ func (l *Log) handled(m Message, err error) {
 	l.toStdout(l.buf)
 }
 
-// hand gives the handler what the log before held for a file.
-func (l *Log) hand(h Handler, held Held) {
+// handHeld gives the handler what the log before held for a file.
+func (l *Log) handHeld(h Handler, held Held) {
 	for line := range held.all() {
 		m := Message{Time: l.config.Clock.Wall(), PID: l.config.PID, Text: line}
-		l.handled(m, guarded(func() error { return h.Handle(m) }))
+		l.hand(m, func() error { return h.Handle(m) })
 	}
 }

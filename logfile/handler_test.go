@@ -3,9 +3,12 @@ package logfile_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/evertick/evertick/logfile"
 )
@@ -63,6 +66,49 @@ func TestAHandlerTakesWhatIsLogged(t *testing.T) {
 	if len(f.files.content) != 0 {
 		t.Errorf("files: %v", f.files.content)
 	}
+}
+
+// blocker is a handler that takes messages only while it flows.
+type blocker struct {
+	slowReader
+	exit string // the message at which it ends its goroutine
+}
+
+func (h *blocker) Handle(m logfile.Message) error {
+	if m.Text == h.exit {
+		runtime.Goexit()
+	}
+	_, err := h.Write([]byte("[now] 12345 " + m.Text + "\n"))
+	return err
+}
+
+// A handler that does not return holds up the first caller for a moment and no other
+// one. What was queued follows in order; what has no room goes to standard output, and
+// so does a message at which the handler ends its goroutine.
+func TestAHandlerThatDoesNotReturn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &blocker{slowReader: slowReader{flows: make(chan struct{})}, exit: "exit"}
+		f := newFixture(t, logfile.Settings{Handler: h})
+		f.Open()
+		long := strings.Repeat("x", 1<<20)
+		for n, text := range []string{"1", "2", long, "exit", "3"} {
+			began := time.Now()
+			f.Print(text)
+			if took := time.Since(began); (took == 100*time.Millisecond) != (n == 0) || n > 0 && took != 0 {
+				t.Errorf("message %d took %v", n, took)
+			}
+		}
+		if out := f.stdout.String(); !strings.Contains(out, "handler has failed. What it does not take goes to standard output: it has not returned for too long\n") ||
+			strings.Count(out, " "+long+"\n") != 1 {
+			t.Errorf("standard output: %d bytes, %.200s", len(out), out)
+		}
+		close(h.flows)
+		f.Close()
+		expect(t, h.messages(), "1", "2", "3")
+		if out := f.stdout.String(); !strings.HasSuffix(out, " exit\n") {
+			t.Errorf("standard output ends with %q", out[len(out)-100:])
+		}
+	})
 }
 
 // The level of a message is that of its first word; a JSON log names it.

@@ -98,6 +98,7 @@ type Log struct {
 	out     output
 	checked int64 // the second in which name and file were looked at last
 
+	handing           *stdout // what the handler is to take
 	stdout, stderr    *stdout
 	pending           <-chan struct{} // the last line that went to a standard stream
 	pendingOn         *stdout         // which one
@@ -129,8 +130,9 @@ func New(c Config) *Log {
 	lines := formatter{pid: c.PID}
 	return &Log{
 		config: c, mu: make(slot, 1), lines: lines,
-		stdout: &stdout{w: c.Stdout, clock: c.Clock, lines: lines},
-		stderr: &stdout{w: c.Stderr, clock: c.Clock, lines: lines},
+		handing: &stdout{clock: c.Clock},
+		stdout:  &stdout{w: c.Stdout, clock: c.Clock, lines: lines},
+		stderr:  &stdout{w: c.Stderr, clock: c.Clock, lines: lines},
 	}
 }
 
@@ -185,10 +187,10 @@ func (l *Log) Printf(format string, args ...any) {
 	l.Print(fmt.Sprintf(format, args...))
 }
 
-// Flush waits until standard output has taken everything, but not longer than
+// Flush waits until standard output and the handler have taken everything, but not longer than
 // limit by the log's clock. It reports whether nothing is left.
 func (l *Log) Flush(limit time.Duration) bool {
-	return l.stdout.flush(limit) && l.stderr.flush(limit)
+	return l.handing.flush(limit) && l.stdout.flush(limit) && l.stderr.flush(limit)
 }
 
 // Format returns a message as it would stand in the log now, without the

@@ -11,7 +11,7 @@ import (
 // output until it can.
 func (l *Log) Open() {
 	if h, held := l.open(); h != nil {
-		l.hand(h, held)
+		l.handHeld(h, held)
 	}
 }
 

@@ -23,8 +23,8 @@ const (
 )
 
 // stdout is standard output, which may be a pipe that nobody reads, or a
-// terminal that was stopped. The lines are written one after the other by a
-// goroutine that lives while there are any:
+// terminal that was stopped; or a handler that does not return. The lines are
+// written one after the other by a goroutine that lives while there are any:
 //
 //  1. A caller queues its line and waits until it is written, so that a Writer
 //     that does not block has each line before Print returns.
@@ -47,7 +47,8 @@ type stdout struct {
 }
 
 type queuedLine struct {
-	text    []byte
+	size    int
+	write   func() error
 	written chan struct{} // closed when it is
 }
 
@@ -59,11 +60,30 @@ func (s *stdout) push(line []byte, wall time.Time) (written <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lines.setTime(wall)
-	if s.dropped > 0 || s.size > 0 && s.size+len(line) > stdoutLimit {
+	if s.dropped > 0 || s.full(len(line)) {
 		s.dropped += bytes.Count(line, []byte("\n"))
 		return nil
 	}
-	done := s.add(bytes.Clone(line))
+	return s.start(s.add(bytes.Clone(line)))
+}
+
+// deliver queues what a handler is to take, which counts as so many bytes. It
+// reports false, and queues nothing, where there is no room.
+func (s *stdout) deliver(size int, write func() error) (written <-chan struct{}, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.full(size) {
+		return nil, false
+	}
+	return s.start(s.put(size, write)), true
+}
+
+// full reports whether the queue has no room for so many bytes more. The mutex is held.
+func (s *stdout) full(size int) bool { return s.size > 0 && s.size+size > stdoutLimit }
+
+// start lets the queue be written, where that is not under way. It returns what is to
+// be waited for: nothing while the queue is stuck. The mutex is held.
+func (s *stdout) start(done <-chan struct{}) <-chan struct{} {
 	if s.idle == nil {
 		s.idle = make(chan struct{})
 		go s.drain()
@@ -74,11 +94,18 @@ func (s *stdout) push(line []byte, wall time.Time) (written <-chan struct{}) {
 	return done
 }
 
-// add appends to the queue. The mutex is held.
-func (s *stdout) add(text []byte) chan struct{} {
+// add appends lines to the queue. The mutex is held.
+func (s *stdout) add(text []byte) <-chan struct{} {
+	return s.put(len(text), func() error {
+		_, err := s.w.Write(text)
+		return err
+	})
+}
+
+func (s *stdout) put(size int, write func() error) <-chan struct{} {
 	done := make(chan struct{})
-	s.queue = append(s.queue, queuedLine{text, done})
-	s.size += len(text)
+	s.queue = append(s.queue, queuedLine{size, write, done})
+	s.size += size
 	return done
 }
 
@@ -88,9 +115,24 @@ func (s *stdout) drain() {
 		s.mu.Lock()
 		line := s.queue[0]
 		s.mu.Unlock()
-		_, err := s.w.Write(line.text)
-		more = s.wrote(line, err)
+		more = s.one(line)
 	}
+}
+
+// one writes one line, and reports whether there are more. A handler may end its
+// goroutine: another one goes on.
+func (s *stdout) one(line queuedLine) (more bool) {
+	var err error
+	returned := false
+	defer func() {
+		more = s.wrote(line, err)
+		if more && !returned {
+			go s.drain()
+		}
+	}()
+	err = line.write()
+	returned = true
+	return
 }
 
 // wrote takes a line off the queue, and reports whether there are more.
@@ -99,7 +141,7 @@ func (s *stdout) wrote(line queuedLine, err error) bool {
 	defer s.mu.Unlock()
 	defer close(line.written)
 	s.queue = s.queue[1:]
-	s.size -= len(line.text)
+	s.size -= line.size
 	if s.err == nil {
 		s.err = err
 	}

@@ -113,6 +113,7 @@ func (h textHandler) Handle(ctx context.Context, r slog.Record) error {
 	}
 	var deliver func() error
 	if h.direct != nil {
+		r, ctx := r.Clone(), context.WithoutCancel(ctx) // the caller may not wait for it
 		deliver = func() error {
 			r.Time = h.log.Config().Clock.Wall()
 			return h.direct.Handle(ctx, r)
