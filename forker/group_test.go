@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -231,15 +232,21 @@ func TestBadInputIsRefused(t *testing.T) {
 		forker.NewTask("x", func(context.Context, *forker.Child, int) (int, error) { return 0, nil }, forker.Timeout(0))
 	})
 	require.PanicsWithValue(t, `forker: task "x" has no function`, func() { forker.NewTask[int, int]("x", nil) })
-	late := forker.NewTask("late", func(context.Context, *forker.Child, func()) (int, error) { return 0, nil })
+	late := forker.NewTask(lateName(t), func(context.Context, *forker.Child, func()) (int, error) { return 0, nil })
 	_, err := late.Fork(&group, func() {})
-	require.EqualError(t, err, "forker: fork task late: its argument (func()) cannot be encoded: json: unsupported type: func()")
+	require.EqualError(t, err, "forker: fork task "+late.Name()+": its argument (func()) cannot be encoded: json: unsupported type: func()")
 	require.Empty(t, group.List())
 }
 
+var lateNames atomic.Int64
+
+// lateName returns a name that no other task or method of this process has, also
+// where the tests are run again and again.
+func lateName(t *testing.T) string { return fmt.Sprint(t.Name(), " ", lateNames.Add(1)) }
+
 func TestATaskRegisteredTooLateIsExplained(t *testing.T) {
 	w := watched(t, &forker.Group{})
-	late := forker.NewTask(t.Name(), func(context.Context, *forker.Child, int) (int, error) { return 0, nil })
+	late := forker.NewTask(lateName(t), func(context.Context, *forker.Child, int) (int, error) { return 0, nil })
 	h, err := late.Fork(w.group, 1)
 	require.NoError(t, err)
 	_, err = h.Wait(roletest.Within(t))

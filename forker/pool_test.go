@@ -562,7 +562,7 @@ func TestBadPoolsAreRefused(t *testing.T) {
 	require.PanicsWithValue(t, `forker: method "nil" of pool "two" has no function`, func() { forker.NewMethod[int, int](two.pool, "nil", nil) })
 	require.Panics(t, func() { forker.NewMethod(two.pool, "\n", id) })
 
-	late := forker.NewMethod(two.pool, t.Name(), id) // not in the worker
+	late := forker.NewMethod(two.pool, lateName(t), id) // not in the worker
 	w := watched(t, &forker.Group{})
 	_, err := late.Call(roletest.Within(t), w.group, 1)
 	require.ErrorContains(t, err, "it is not registered in the worker: call forker.NewMethod at package level")
