@@ -567,7 +567,11 @@ func TestBadPoolsAreRefused(t *testing.T) {
 	_, err := late.Call(roletest.Within(t), w.group, 1)
 	require.ErrorContains(t, err, "it is not registered in the worker: call forker.NewMethod at package level")
 	wrong := watched(t, &forker.Group{Max: -1})
-	_, err = hasty.twice.Call(roletest.Within(t), wrong.group, "x")
+	c, err := one.twice.Submit(t.Context(), wrong.group, "x")
+	require.NoError(t, err)
+	roletest.Eventually(t, "a worker that cannot be started", func() bool { return poolInfo(t, wrong.group).Crashed > 0 })
+	c.Cancel()
+	_, err = c.Wait(roletest.Within(t))
 	require.ErrorContains(t, err, "it has not run (there is no worker; the last one failed: Group.Max is negative: -1)")
 	var kinds []string
 	for _, s := range []forker.CallState{forker.CallQueued, forker.CallRunning, forker.CallEnded} {
