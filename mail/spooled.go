@@ -28,6 +28,10 @@ type spooled struct {
 	removeBy time.Time // until then no further mail is sent; zero: nothing is to be deleted
 }
 
+// maxWritten is how many mails one access writes, so that those who put mails in do
+// not wait for long while they are copied.
+const maxWritten = 50
+
 // usable reports whether mails get to the spool soon.
 func (s *spooled) usable() bool { return s.use && !s.broken }
 
@@ -78,7 +82,7 @@ func (q *Queue) spoolJob(now time.Time) (job *spoolJob, at time.Time) {
 	}
 	job = &spoolJob{load: !s.loaded}
 	for _, l := range q.letters {
-		if l.dirty || !l.stored {
+		if len(job.write) < maxWritten && (l.dirty || !l.stored) {
 			job.write = append(job.write, l)
 		}
 	}
