@@ -105,7 +105,7 @@ func (s *spool) open(create bool) error {
 func (s *spool) check() error {
 	dir := s.disk.Folder(s.dir)
 	link, err := os.Lstat(dir)
-	at := dir
+	var at string
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // it is made for the first mail
 		at = filepath.Dir(dir)

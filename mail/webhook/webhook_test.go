@@ -147,9 +147,25 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		status    int
 		temporary bool
 	}{
-		{301, false}, {302, false}, {307, false}, {308, false}, {304, false},
-		{400, false}, {401, false}, {403, false}, {404, false}, {410, false}, {413, false},
-		{408, true}, {425, true}, {429, true}, {500, true}, {502, true}, {503, true}, {504, true}, {599, true},
+		{301, false},
+		{302, false},
+		{307, false},
+		{308, false},
+		{304, false},
+		{400, false},
+		{401, false},
+		{403, false},
+		{404, false},
+		{410, false},
+		{413, false},
+		{408, true},
+		{425, true},
+		{429, true},
+		{500, true},
+		{502, true},
+		{503, true},
+		{504, true},
+		{599, true},
 	} {
 		t.Run(fmt.Sprint(c.status), func(t *testing.T) {
 			var other receiver
