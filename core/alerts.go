@@ -35,6 +35,7 @@ const (
 	kindRefused  = "core: restart refused"
 	kindShutdown = "core: shutdown"
 	kindDeath    = "core: death of the former daemon"
+	kindWarmUp   = "core: warm-up failed"
 )
 
 // userKind is what the kinds of Alertf begin with.

@@ -70,6 +70,20 @@ func (d *Daemon) guard(what string, f func() error) {
 	returned = true
 }
 
+// warmUp runs the functions of WarmUp. Once ctx is done it begins no further one.
+func (d *Daemon) warmUp(ctx context.Context) error {
+	d.observe(host.Observation{Kind: host.Calling, Text: "WarmUp"})
+	for _, f := range d.set.warmUps {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := recovered(func() error { return f(ctx, d) }); err != nil {
+			return fmt.Errorf("warm-up: %w", err)
+		}
+	}
+	return nil
+}
+
 // setUp runs plugins' Setup and the daemon's own. Once ctx is done it begins no
 // further one.
 func (d *Daemon) setUp(ctx context.Context) error {

@@ -20,8 +20,8 @@ import (
 // setupVariable makes this test binary a daemon whose children run its Setup.
 const setupVariable = "TEST_DAEMON_WITH_SETUP"
 
-// prepared is what Setup has made in this process.
-var prepared string
+// warmed and prepared are what WarmUp and Setup have made in this process.
+var warmed, prepared string
 
 var tellsSetup = forker.NewTask("tells setup", func(context.Context, *forker.Child, int) (string, error) {
 	return fmt.Sprintf("%q in a child", prepared), nil
@@ -37,8 +37,12 @@ func daemonWithSetup() *core.Daemon {
 			greeting = strings.ToUpper(greeting)
 			return nil, nil
 		}),
+		core.WarmUp(func(context.Context, *core.Daemon) error {
+			warmed = "warm "
+			return nil
+		}),
 		core.Setup(func(_ context.Context, d *core.Daemon) error {
-			prepared = greeting
+			prepared = warmed + greeting
 			if os.Getenv("TEST_IN_CHILD") == "" {
 				return nil
 			}
@@ -77,7 +81,7 @@ func TestAChildRunsTheDaemonsSetup(t *testing.T) {
 		return string(out)
 	}
 	out := run("hello")
-	require.Contains(t, out, `told "HELLO" in a child <nil>`)
+	require.Contains(t, out, `told "warm HELLO" in a child <nil>`)
 	require.Equal(t, 1, strings.Count(out, "setup in the child"), "%s", out)
 	require.Contains(t, out, "): an alert from setup")
 	require.Equal(t, 2, strings.Count(out, "teardown in"), "%s", out)

@@ -50,6 +50,7 @@ type declaration struct {
 	pacingRefused bool               // its error says what is wrong with it
 	unfinished    bool               // Configure has failed, so options may be missing
 
+	warmUps  []Func
 	stages   []stage // in their order
 	execute  Func
 	checks   []Func

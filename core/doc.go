@@ -37,7 +37,8 @@
 //     ([StandardFlags]), and flags of the user's own ([Flags], [Configure]).
 //  2. The environment is checked: options, PID file, log, lock, alerts,
 //     plugins ([Plugin]), the user's own [CheckEnvironment].
-//  3. The lock is taken ([WithLock]), or waited for ([Standby]).
+//  3. The lock is taken ([WithLock]), or waited for ([Standby]), beside which a
+//     standby warms up ([WarmUp]); everybody else does so after step 4.
 //  4. The PID file is written and the log opened.
 //  5. Plugins are set up, then the daemon ([Setup]); readiness is reported to
 //     the launcher and the supervisor.
@@ -99,7 +100,7 @@
 //	                           whom it holds its lock; where its state file
 //	                           is; where a crash is told
 //	call validate              how it calls the user's functions; its checks
-//	worker pidfile trial ending health watchdog
+//	worker warmup pidfile trial ending health watchdog
 //	                           the other parts of the machine, each on its own
 //	execute machine            one iteration; the event loop
 //	help command instructions control

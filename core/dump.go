@@ -105,6 +105,9 @@ func (m *machine) dump() string {
 	line("Plugins", "%s", m.pluginList())
 	m.dumpChildren(line)
 	line("Lock", "%s%s", m.lockState(), m.d.set.origin("lock"))
+	if text := m.warmUpState(); text != "" {
+		line("Warm-up", "%s", text)
+	}
 	vitals := m.d.host.Vitals()
 	m.dumpMemory(line, vitals)
 	line("User", "%s", orNone(m.d.host.User()))
@@ -287,4 +290,18 @@ func (m *machine) lockState() string {
 		return "none"
 	}
 	return m.lease.text(m.d.set.lock)
+}
+
+// warmUpState returns how far the latest warm-up is; nothing where there is none.
+func (m *machine) warmUpState() string {
+	switch r := m.warmUp.latest; {
+	case r == nil:
+		return ""
+	case !r.returned():
+		return fmt.Sprintf("running for %s", round(m.d.host.Clock.Boot()-r.began))
+	case r.err != nil:
+		return fmt.Sprintf("failed after %s: %v", round(r.took), r.err)
+	default:
+		return fmt.Sprintf("done in %s", round(r.took))
+	}
 }

@@ -46,7 +46,8 @@ type attempt struct {
 type standby struct {
 	attempts    int    // in a row, at a lock that was held
 	reason      string // why the latest one failed
-	told        bool   // launcher and supervisor, that the daemon stands by
+	standing    bool   // launcher and supervisor are to be told that the daemon stands by
+	told        bool   // they were
 	unwatchable bool   // that the lock's own Wait fails was logged
 	outage      bool   // that the lock cannot be asked for was logged
 

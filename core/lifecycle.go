@@ -7,15 +7,17 @@ import "strings"
 
 // Why an event does nothing in a state.
 const (
-	noLease   = "no lease is held"
-	noWait    = "nothing is waited for"
-	noPause   = "no pause is under way"
-	noSleep   = "nothing sleeps"
-	noLoop    = "the loop does not run"
-	noRunning = "no iteration runs"
-	later     = "looked after when the daemon is ready again"
-	over      = "nothing follows"
-	notGiven  = "no such job was given" // a return that does not count never gets this far
+	noLease      = "no lease is held"
+	noWait       = "nothing is waited for"
+	noPause      = "no pause is under way"
+	noSleep      = "nothing sleeps"
+	noLoop       = "the loop does not run"
+	noRunning    = "no iteration runs"
+	warmedBefore = "Setup has waited for it"
+	waitedFor    = "teardown will wait for it"
+	later        = "looked after when the daemon is ready again"
+	over         = "nothing follows"
+	notGiven     = "no such job was given" // a return that does not count never gets this far
 )
 
 // lifecycle is the state machine, whole. Nothing else moves a daemon from one
@@ -28,6 +30,7 @@ var lifecycle = table{
 		iterationTimedOut: {words: noRunning},
 		checked:           {do: (*machine).onChecked, to: []state{stateChecking, stateEnded}, words: "|errors: exit 1"},
 		leased:            {do: (*machine).onLeased, to: []state{stateSettingUp, stateStandby, stateEnded, stateRestarting}, words: "lock won|lock held|lock held: exit 0|checks failed"},
+		warmedUp:          {words: "looked at when the daemon stands by or sets up"},
 		setUp:             {words: notGiven, impossible: true},
 		executed:          {words: notGiven, impossible: true},
 		tornDown:          {words: notGiven, impossible: true},
@@ -48,6 +51,7 @@ var lifecycle = table{
 		iterationTimedOut: {words: noRunning},
 		checked:           {words: notGiven, impossible: true},
 		leased:            {do: (*machine).onLeased, to: []state{stateSettingUp, stateStandby, stateEnded, stateRestarting}, words: "lock won||error|checks failed"},
+		warmedUp:          {do: (*machine).onWarmedUp, to: []state{stateStandby, stateDraining, stateTearingDown}, words: "|error: exit 1|error: exit 1"},
 		setUp:             {words: notGiven, impossible: true},
 		executed:          {words: notGiven, impossible: true},
 		tornDown:          {words: notGiven, impossible: true},
@@ -68,6 +72,7 @@ var lifecycle = table{
 		iterationTimedOut: {words: noRunning},
 		checked:           {words: notGiven, impossible: true},
 		leased:            {words: notGiven, impossible: true},
+		warmedUp:          {words: "Setup waits for it by itself"},
 		setUp:             {do: (*machine).onSetUp, to: []state{stateSleeping, stateTearingDown, stateRestarting}, words: "ready|error: exit 1|error"},
 		executed:          {words: notGiven, impossible: true},
 		tornDown:          {words: notGiven, impossible: true},
@@ -88,6 +93,7 @@ var lifecycle = table{
 		iterationTimedOut: {words: noRunning},
 		checked:           {words: notGiven, impossible: true},
 		leased:            {words: notGiven, impossible: true},
+		warmedUp:          {words: warmedBefore},
 		setUp:             {words: notGiven, impossible: true},
 		executed:          {words: notGiven, impossible: true},
 		tornDown:          {words: notGiven, impossible: true},
@@ -108,6 +114,7 @@ var lifecycle = table{
 		iterationTimedOut: {do: (*machine).onIterationTimeout, to: []state{stateExecuting, stateDraining}, words: "|time-out"},
 		checked:           {words: notGiven, impossible: true},
 		leased:            {words: notGiven, impossible: true},
+		warmedUp:          {words: warmedBefore},
 		setUp:             {words: notGiven, impossible: true},
 		executed:          {do: (*machine).onExecuted, to: []state{stateSleeping, stateRestarting, stateTearingDown}, words: "done|fatal error|fatal: exit 1"},
 		tornDown:          {words: notGiven, impossible: true},
@@ -128,6 +135,7 @@ var lifecycle = table{
 		iterationTimedOut: {do: (*machine).onIterationTimeoutDraining, to: []state{stateDraining}},
 		checked:           {do: (*machine).onDrained, to: []state{stateTearingDown}, words: "returned"},
 		leased:            {do: (*machine).onDrainedLease, to: []state{stateTearingDown}, words: "returned"},
+		warmedUp:          {words: waitedFor},
 		setUp:             {do: (*machine).onDrained, to: []state{stateTearingDown}, words: "returned"},
 		executed:          {do: (*machine).onDrained, to: []state{stateTearingDown, stateRestarting}, words: "returned|time-out"},
 		tornDown:          {words: notGiven, impossible: true},
@@ -148,6 +156,7 @@ var lifecycle = table{
 		iterationTimedOut: {words: noRunning},
 		checked:           {words: notGiven, impossible: true},
 		leased:            {words: notGiven, impossible: true},
+		warmedUp:          {words: warmedBefore},
 		setUp:             {words: notGiven, impossible: true},
 		executed:          {words: notGiven, impossible: true},
 		tornDown:          {words: notGiven, impossible: true},
@@ -168,6 +177,7 @@ var lifecycle = table{
 		iterationTimedOut: {words: noRunning},
 		checked:           {words: notGiven, impossible: true},
 		leased:            {words: notGiven, impossible: true},
+		warmedUp:          {words: "teardown waits for it by itself"},
 		setUp:             {words: notGiven, impossible: true},
 		executed:          {words: notGiven, impossible: true},
 		tornDown:          {do: (*machine).onTornDown, to: []state{stateEnded, stateSettingUp, stateChecking, stateTearingDown, stateRestarting}, words: "exit or exec|exec failed|exec failed, no lock||exec failed, checks failed"},
@@ -184,7 +194,7 @@ var lifecycle = table{
 	stateEnded: {
 		stopAsked: {words: over}, timeIsUp: {words: over}, leaseLost: {words: over},
 		iterationTimedOut: {words: over}, checked: {words: over}, leased: {words: over},
-		setUp: {words: over}, executed: {words: over}, tornDown: {words: over},
+		warmedUp: {words: over}, setUp: {words: over}, executed: {words: over}, tornDown: {words: over},
 		trialPassed: {words: over}, trialRefused: {words: over}, restartAsked: {words: over},
 		signalCame: {words: over}, housekeeping: {words: over}, backedOff: {words: over},
 		woken: {words: over}, overdue: {words: over}, tickDue: {words: over},

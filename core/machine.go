@@ -26,6 +26,7 @@ type machine struct {
 	won      *attempt      // at the lock, the latest
 	standby  standby
 	failed   failedChecks // of this program
+	warmUp   warmUp
 	schedule schedule
 	trial    trial
 	ending   ending
@@ -81,6 +82,10 @@ func newMachine(d *Daemon, args []string, t *table) *machine {
 	m.timers = newTimers(d.host.Clock)
 	m.jobs = newJobs(func(abandoned *atomic.Bool) iteration { return &executor{d: d, abandoned: abandoned} }, d.queue)
 	m.handlers = newHandlerQueue(d.Logf, func() { d.observe(host.Observation{Kind: host.Queued}) })
+	m.warmUp = warmUp{clock: d.host.Clock, post: d.queue.post}
+	if len(d.set.warmUps) > 0 {
+		m.warmUp.run = d.warmUp
+	}
 	m.pid = pidFile{files: d.host.PIDFiles, path: d.Path(d.cmd.pidFile)}
 	if d.host.Hooks.Observe != nil {
 		m.edges = t.firstIndexes()
@@ -125,6 +130,7 @@ func (m *machine) handle(e event) {
 		})
 	}
 	m.tellStopping()
+	m.warmUp.begin()
 	m.jobs.begin()
 }
 

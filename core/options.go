@@ -187,6 +187,24 @@ func Setup(f Func) Option {
 	}
 }
 
+// WarmUp adds a function that runs before Setup, in the order of the options, and
+// that a standby runs while it waits for the lock: for what takes long and may be
+// done beside a running holder, such as to connect and to fill caches. It must not
+// touch what the lock protects, and forks no children; no Teardown undoes it. See
+// Standby.
+//
+// It runs once in each program, after the checks; in a child that is forked with
+// forker.WithSetup, too, but not where a new binary is only tried. Once the lock is
+// won, Setup waits for its end, and the lease is renewed meanwhile. An error counts
+// as one of Setup. Its context is cancelled by a signal to stop and by the loss of
+// the lock; the end, and a restart, wait for its return as they do for Teardown.
+func WarmUp(f Func) Option {
+	return func(s *declaration) error {
+		s.warmUps = append(s.warmUps, f)
+		return nil
+	}
+}
+
 // Execute sets the function that each iteration runs. It is required. An
 // error or a panic out of it is a fatal error (see MaxConsecutiveFailures). Its context is
 // cancelled by a forced stop, a lost lock or the time-out, not by a first
@@ -377,9 +395,13 @@ func WithLock(l lock.Locker) Option {
 }
 
 // Standby makes the daemon wait for a held lock instead of exiting: as a standby
-// that has checked its environment and has touched nothing. Setup runs when the
-// lock is won. To a launcher and a supervisor it has started; SIGTERM ends it at
-// once.
+// that has checked its environment, and has touched nothing but what its WarmUps
+// touch. Setup runs when the lock is won. To a launcher and a supervisor it has
+// started as soon as it has warmed up; SIGTERM ends it at once.
+//
+// A standby that cannot warm up has not started: it exits 1. One that follows
+// another program, at a restart, stands by all the same, alerts, and warms up
+// again every minute, and once more when it has won the lock.
 //
 // A lock that is a lock.Waiter, as all of Evertick's are, tells when it is free: a
 // standby executes within 100 ms of a clean stop, and its Setup. Every other lock

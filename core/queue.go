@@ -32,6 +32,9 @@ const (
 	// leased: an attempt to take the lock has returned.
 	leased
 
+	// warmedUp: the functions of WarmUp have returned.
+	warmedUp
+
 	// setUp: log, PID file, plugins and Setup have returned.
 	setUp
 
@@ -76,7 +79,7 @@ const (
 // String returns the event's name as it stands in traces and pictures.
 func (k eventKind) String() string {
 	return [...]string{
-		"stop", "time is up", "lease lost", "iteration timed out", "checked", "leased",
+		"stop", "time is up", "lease lost", "iteration timed out", "checked", "leased", "warmed up",
 		"set up", "executed", "torn down", "trial passed", "trial refused",
 		"restart asked", "signal", "housekeeping", "backed off", "woken", "overdue", "tick",
 	}[k]

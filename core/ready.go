@@ -21,7 +21,11 @@ func (m *machine) startSetup() {
 		laid = &laidCalendar{}
 	}
 	m.laid = laid
+	warmUp := m.warmUp.start(m.jobs.ctx, 0)
 	m.jobs.start(setUp, m.jobs.ctx, func(ctx context.Context) error {
+		if err := warmUp.wait(ctx); err != nil {
+			return err
+		}
 		kept := m.d.ticks.read()
 		if err := m.d.setUp(ctx); err != nil {
 			return err
@@ -47,8 +51,9 @@ func (m *machine) becomeReady() {
 		m.timers.setAfter(housekeepingAt, pause)
 	}
 	m.watchLease()
-	if m.standby.told {
-		m.standby.told = false
+	told := m.standby.told
+	m.standby.standing, m.standby.told = false, false
+	if told {
 		m.notify("READY=1\nSTATUS=Running")
 	} else {
 		m.notify("READY=1")

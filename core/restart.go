@@ -170,7 +170,7 @@ func (m *machine) onTrialRefusedResume(e event) state {
 // resume sets up again in this program, after a teardown. Beside what was
 // abandoned it cannot, and that is the end.
 func (m *machine) resume() state {
-	if m.jobs.mayStillRun() {
+	if m.jobs.mayStillRun() || !m.warmUp.latest.returned() {
 		if m.lease != nil && !m.ending.plan.noLease { // mail may take longer than the lease lives
 			m.lease.stop()
 			m.renewLease()

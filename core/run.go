@@ -236,7 +236,11 @@ func (d *Daemon) setUpChild(ctx context.Context, c *forker.Child, args []string)
 		d.tearDown(ctx)
 		return nil
 	}
-	if err := d.setUp(ctx); err != nil {
+	err := d.warmUp(ctx)
+	if err == nil {
+		err = d.setUp(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, tearDown(context.WithoutCancel(ctx)))
 	}
 	return tearDown, nil

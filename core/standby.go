@@ -21,22 +21,27 @@ const (
 	// standbySpread is the time within which those ask that learn at one instant
 	// that a lock is free.
 	standbySpread = standbyPause / 10
+
+	// warmUpPause is the time between the beginnings of two warm-ups, where the
+	// first has failed, as far as attempts at the lock come so often.
+	warmUpPause = time.Minute
 )
 
 // waitForHolder stands by while another process holds the lock.
 func (m *machine) waitForHolder(err error) state {
 	s := &m.standby
 	s.reason, s.outage = err.Error(), false
+	m.warmUpBeside()
 	if cause := m.won.unwatched; cause != nil && !s.unwatchable {
 		s.unwatchable = true
 		m.d.Logf("Warning: the lock cannot tell when it is free, and is asked for again and again: %v", cause)
 	}
 	switch {
 	case m.d.set.standby || m.heldByFormerLease(err):
-		if !s.told {
+		if !s.standing {
 			m.d.Logf("Standing by. %v", err)
 		}
-		m.tellStandby()
+		m.beStandby()
 	case s.until == 0 || s.dead != m.won.dead:
 		now, ttl := m.d.host.Clock.Boot(), m.won.ttl
 		s.dead, s.since, s.until = m.won.dead, now, now+ttl+standbyPause
@@ -55,12 +60,13 @@ const extendedTimeout = 30 * time.Second
 func (m *machine) waitOutage(err error) state {
 	s := &m.standby
 	s.reason = err.Error()
+	m.warmUpBeside()
 	if !s.outage {
 		m.d.Logf("Warning: standing by, because the lock cannot be asked for: %v", err)
 	}
 	s.outage = true
 	if m.d.set.standby && m.inherited == nil && !m.resumed {
-		m.tellStandby()
+		m.beStandby()
 	}
 	return m.standBy()
 }
@@ -73,6 +79,64 @@ func (m *machine) tellWaitedOut() {
 			round(m.d.host.Clock.Boot()-s.since), s.dead.PID)
 		s.dead, s.until = lock.Owner{}, 0
 	}
+}
+
+// warmUpBeside warms up while the lock is waited for. A program whose checks have
+// failed is not to set up, and does not.
+func (m *machine) warmUpBeside() {
+	if m.failed.checks == "" {
+		m.warmUp.start(m.jobs.ctx, warmUpPause)
+	}
+}
+
+// beStandby lets the launcher and the supervisor know that the daemon stands by,
+// as soon as it has warmed up.
+func (m *machine) beStandby() {
+	first := !m.standby.standing
+	m.standby.standing = true
+	r := m.warmUp.latest
+	if r.returned() {
+		m.tellStandby()
+	} else if first {
+		m.d.notify("STATUS=Warming up, to stand by")
+	}
+}
+
+// onWarmedUp: where launcher and supervisor wait for it, they are told how it went.
+func (m *machine) onWarmedUp(event) state {
+	r := m.warmUp.latest
+	if !r.returned() || r.noted { // it was another run, of before an exec that failed
+		return m.state
+	}
+	r.noted = true
+	switch {
+	case r.err == nil:
+		m.d.Logf("Warmed up in %s", round(r.took))
+	case m.inherited == nil && !m.resumed:
+		return m.refuseStandby(r.err)
+	default: // nobody watches a restart
+		m.d.alert(kindWarmUp, fmt.Sprintf("Error: %s\nStanding by all the same, and trying again", describe(r.err)))
+	}
+	if m.standby.standing {
+		m.tellStandby()
+	}
+	return m.state
+}
+
+// refuseStandby ends the start of a daemon that could not warm up. An attempt at
+// the lock that is under way may have won it, so its return is waited for.
+func (m *machine) refuseStandby(err error) state {
+	m.d.alert(kindShutdown, "Shutting Down: "+describe(err))
+	m.d.refuse(err.Error())
+	m.ending.decide(plan{code: 1, cause: "warm-up failed"})
+	if !m.jobs.running {
+		return m.tearDown()
+	}
+	m.timers.clearAllBut(leaseAt)
+	m.trial.abort()
+	m.setTimeout(timeUpAt, m.d.set.shutdownTimeout)
+	m.jobs.interrupt(err)
+	return stateDraining
 }
 
 // tellStandby tells the launcher and the supervisor that the daemon has started

@@ -179,8 +179,12 @@ func (m *machine) tearDown() state {
 	m.ending.flushed.Store(false)
 	m.ending.failed.Store(plan.code != 0)
 	look := m.ending.final.Load() && m.lease != nil && m.lease.lost // else the next program finds out who holds it
+	warmUp := m.warmUp.latest
 	return m.startTeardown(func(ctx context.Context) {
 		defer m.flush(ctx)
+		if !plan.bare {
+			warmUp.end(ctx, errors.New(plan.cause))
+		}
 		if look {
 			defer m.d.look(ctx)
 		}

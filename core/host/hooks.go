@@ -58,8 +58,8 @@ const (
 	// signal, is about to start.
 	Queued
 
-	// Calling: a Setup or a hook of the user's is called: Text is "Setup" or the
-	// hook's name.
+	// Calling: a WarmUp, a Setup or a hook of the user's is called: Text is "WarmUp",
+	// "Setup" or the hook's name.
 	Calling
 
 	// Exiting: the process is about to end: Code.

@@ -128,6 +128,8 @@ func (p Place) option(f core.Func) core.Option {
 	switch p {
 	case Check:
 		return core.CheckEnvironment(f)
+	case WarmUp:
+		return core.WarmUp(f)
 	case Setup:
 		return core.Setup(f)
 	case Teardown:

@@ -91,7 +91,7 @@ func (d drawer) span(l *Life, name string) time.Duration {
 func (d drawer) functions() (all []Function) {
 	for len(all) < 4 && d.number(0, 4, "another function") > 2 {
 		f := Function{
-			At:   pick(d, "function", Teardown, Setup, PreExecute, PostExecute, Idle, OnSignal, Init, OnRestart, Check, Check),
+			At:   pick(d, "function", Teardown, Setup, PreExecute, PostExecute, Idle, OnSignal, Init, OnRestart, Check, Check, WarmUp, WarmUp),
 			Call: int64(pick(d, "call", 1, 2, 3, 0)),
 			Does: pick(d, "function does", Sleeps, Takes, Fails, Panics, Goexits, Hangs, Waits, Restarts, Stops),
 		}

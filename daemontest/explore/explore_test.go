@@ -45,7 +45,7 @@ func everything() explore.Life {
 		l.Iterations = append(l.Iterations, explore.Iteration{N: int64(2 * i), Does: does, For: time.Duration(i) * time.Millisecond})
 	}
 	for i, at := range []explore.Place{
-		explore.Check, explore.Setup, explore.Teardown, explore.Init, explore.PreExecute, explore.PostExecute,
+		explore.Check, explore.WarmUp, explore.Setup, explore.Teardown, explore.Init, explore.PreExecute, explore.PostExecute,
 		explore.Idle, explore.OnSignal, explore.OnRestart,
 	} {
 		l.Functions = append(l.Functions, explore.Function{At: at, Call: int64(i % 2), Does: explore.Takes, For: time.Millisecond})

@@ -109,6 +109,7 @@ type Place string
 // The places. The last six are hooks.
 const (
 	Check       Place = "check"
+	WarmUp      Place = "warm-up"
 	Setup       Place = "setup"
 	Teardown    Place = "teardown"
 	Init        Place = "init"
@@ -254,7 +255,7 @@ func (l *Life) mayHang() bool {
 			continue
 		}
 		switch f.At {
-		case Check, Setup, Init:
+		case Check, WarmUp, Setup, Init:
 			return true
 		case PreExecute, PostExecute, Idle:
 			if l.IterationTimeout == 0 {

@@ -31,6 +31,7 @@ var _ = func(t *testing.T) {
 	var calls3 atomic.Int64
 	var calls5 atomic.Int64
 	var calls7 atomic.Int64
+	var calls9 atomic.Int64
 	daemontest.Run(t, func(extra ...core.Option) *core.Daemon {
 		d := core.New("poller", append([]core.Option{
 			core.Every(time.Second),
@@ -47,7 +48,7 @@ var _ = func(t *testing.T) {
 			core.CheckEnvironment(func(ctx context.Context, d *core.Daemon) error {
 				return clockwork.Sleep(ctx, d.Clock(), time.Millisecond)
 			}),
-			core.Setup(func(ctx context.Context, d *core.Daemon) error {
+			core.WarmUp(func(ctx context.Context, d *core.Daemon) error {
 				if calls1.Add(1) != 1 {
 					return nil
 				}
@@ -55,13 +56,18 @@ var _ = func(t *testing.T) {
 					return clockwork.Sleep(ctx, d.Clock(), time.Millisecond)
 				})(ctx, d)
 			}),
-			core.Teardown(func(ctx context.Context, d *core.Daemon) error {
+			core.Setup(func(ctx context.Context, d *core.Daemon) error {
 				return clockwork.Sleep(ctx, d.Clock(), time.Millisecond)
 			}),
-			core.On(core.HookInit, func(ctx context.Context, d *core.Daemon, _ core.HookInfo) {
+			core.Teardown(func(ctx context.Context, d *core.Daemon) error {
 				if calls3.Add(1) != 1 {
-					return
+					return nil
 				}
+				return (func(ctx context.Context, d *core.Daemon) error {
+					return clockwork.Sleep(ctx, d.Clock(), time.Millisecond)
+				})(ctx, d)
+			}),
+			core.On(core.HookInit, func(ctx context.Context, d *core.Daemon, _ core.HookInfo) {
 				if err := (func(ctx context.Context, d *core.Daemon) error {
 					return clockwork.Sleep(ctx, d.Clock(), time.Millisecond)
 				})(ctx, d); err != nil {
@@ -69,13 +75,6 @@ var _ = func(t *testing.T) {
 				}
 			}),
 			core.On(core.HookPreExecute, func(ctx context.Context, d *core.Daemon, _ core.HookInfo) {
-				if err := (func(ctx context.Context, d *core.Daemon) error {
-					return clockwork.Sleep(ctx, d.Clock(), time.Millisecond)
-				})(ctx, d); err != nil {
-					panic(err)
-				}
-			}),
-			core.On(core.HookPostExecute, func(ctx context.Context, d *core.Daemon, _ core.HookInfo) {
 				if calls5.Add(1) != 1 {
 					return
 				}
@@ -85,14 +84,14 @@ var _ = func(t *testing.T) {
 					panic(err)
 				}
 			}),
-			core.On(core.HookIdle, func(ctx context.Context, d *core.Daemon, _ core.HookInfo) {
+			core.On(core.HookPostExecute, func(ctx context.Context, d *core.Daemon, _ core.HookInfo) {
 				if err := (func(ctx context.Context, d *core.Daemon) error {
 					return clockwork.Sleep(ctx, d.Clock(), time.Millisecond)
 				})(ctx, d); err != nil {
 					panic(err)
 				}
 			}),
-			core.On(core.HookSignal, func(ctx context.Context, d *core.Daemon, _ core.HookInfo) {
+			core.On(core.HookIdle, func(ctx context.Context, d *core.Daemon, _ core.HookInfo) {
 				if calls7.Add(1) != 1 {
 					return
 				}
@@ -102,7 +101,17 @@ var _ = func(t *testing.T) {
 					panic(err)
 				}
 			}),
+			core.On(core.HookSignal, func(ctx context.Context, d *core.Daemon, _ core.HookInfo) {
+				if err := (func(ctx context.Context, d *core.Daemon) error {
+					return clockwork.Sleep(ctx, d.Clock(), time.Millisecond)
+				})(ctx, d); err != nil {
+					panic(err)
+				}
+			}),
 			core.On(core.HookRestart, func(ctx context.Context, d *core.Daemon, _ core.HookInfo) {
+				if calls9.Add(1) != 1 {
+					return
+				}
 				if err := (func(ctx context.Context, d *core.Daemon) error {
 					return clockwork.Sleep(ctx, d.Clock(), time.Millisecond)
 				})(ctx, d); err != nil {
@@ -210,7 +219,7 @@ var _ = func(t *testing.T) {
 			daemontest.At(1018*time.Millisecond, daemontest.MailDown(nil)),
 			daemontest.At(1018*time.Millisecond, daemontest.MailTakes(0)),
 			daemontest.At(1018*time.Millisecond, daemontest.BreakBinary(nil)),
-			daemontest.At(76881*time.Millisecond, daemontest.Signal(syscall.SIGTERM)),
+			daemontest.At(76883*time.Millisecond, daemontest.Signal(syscall.SIGTERM)),
 		},
 	})
 }

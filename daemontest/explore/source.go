@@ -96,7 +96,7 @@ func (l *Life) limitsSource() string {
 
 // stage returns the option of a place that is no hook.
 func (p Place) stage() string {
-	return map[Place]string{Check: "CheckEnvironment", Setup: "Setup", Teardown: "Teardown"}[p]
+	return map[Place]string{Check: "CheckEnvironment", WarmUp: "WarmUp", Setup: "Setup", Teardown: "Teardown"}[p]
 }
 
 // optionSources returns what options does, as Go source.

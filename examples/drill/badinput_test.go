@@ -53,6 +53,7 @@ func TestBadInputIsToldInOneLine(t *testing.T) {
 		{name: "interval: no duration", args: []string{"--every", "abc"}, want: []string{`--every: "abc" is no duration`, "give a number"}},
 		{name: "interval: no unit", args: []string{"--every", "5"}, want: []string{`--every: "5" is no duration`, "give a number with its unit"}},
 		{name: "work: negative", args: []string{"--work=-1s"}, want: []string{"--work -1s", "give "}},
+		{name: "warm-up: negative", args: []string{"--warm-up=-1s"}, want: []string{"--warm-up -1s", "give "}},
 		{name: "iteration time-out: negative", args: []string{"--iteration-timeout=-1s"}, want: []string{"--iteration-timeout: ", "give "}},
 		{name: "memory: no size", args: []string{"--restart-above-memory", "much"}, want: []string{`--restart-above-memory: "much" is no size`, "give a number with its unit"}},
 		{name: "memory: negative", args: []string{"--restart-above-memory=-1MB"}, want: []string{`--restart-above-memory: "-1MB" is no size`, "give a number"}},

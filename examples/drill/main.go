@@ -24,7 +24,7 @@ func main() { New().Main() }
 
 // drill is what the flags ask for.
 type drill struct {
-	work                              time.Duration
+	work, warmUp, setup               time.Duration
 	witness                           string
 	hang, failAfter, panicAt, crashAt int64
 	standby                           bool
@@ -44,6 +44,8 @@ func New(extra ...core.Option) *core.Daemon {
 		core.Flags(r.flags),
 		core.Configure(r.options),
 		core.CheckEnvironment(r.checkWitness),
+		core.WarmUp(func(ctx context.Context, d *core.Daemon) error { return pause(ctx, d, r.warmUp) }),
+		core.Setup(func(ctx context.Context, d *core.Daemon) error { return pause(ctx, d, r.setup) }),
 		core.Execute(r.execute),
 	}, extra...)...)
 }
@@ -53,6 +55,8 @@ func (r *drill) flags(app *kingpin.Application) {
 	app.Flag("spool", "Folder in which alert mail waits until it is delivered; beside the log by default.").
 		PlaceHolder("DIR").StringVar(&r.spool)
 	app.Flag("work", "An execute takes this long.").DurationVar(&r.work)
+	app.Flag("warm-up", "A warm-up takes this long: what a standby does while it waits for the lock.").DurationVar(&r.warmUp)
+	app.Flag("setup", "A setup takes this long.").DurationVar(&r.setup)
 	app.Flag("hang", "Execute number N ignores everything and never returns.").PlaceHolder("N").Int64Var(&r.hang)
 	app.Flag("fail-after", "Execute number N and all later ones return an error.").PlaceHolder("N").Int64Var(&r.failAfter)
 	app.Flag("panic-at", "Execute number N panics.").PlaceHolder("N").Int64Var(&r.panicAt)
@@ -67,8 +71,10 @@ func (r *drill) options(d *core.Daemon) ([]core.Option, error) {
 	if err := r.children.limit(d); err != nil {
 		return nil, err
 	}
-	if r.work < 0 {
-		return nil, fmt.Errorf("--work %s is negative: give 0 or more", r.work)
+	for flag, takes := range map[string]time.Duration{"--work": r.work, "--warm-up": r.warmUp, "--setup": r.setup} {
+		if takes < 0 {
+			return nil, fmt.Errorf("%s %s is negative: give 0 or more", flag, takes)
+		}
 	}
 	var options []core.Option
 	if r.standby {
@@ -96,10 +102,8 @@ func (r *drill) execute(ctx context.Context, d *core.Daemon) error {
 	if n == r.hang {
 		select {} // forever
 	}
-	if r.work > 0 {
-		if err := pause(ctx, d, r.work); err != nil {
-			return errors.Join(err, r.testify(d, "end"))
-		}
+	if err := pause(ctx, d, r.work); err != nil {
+		return errors.Join(err, r.testify(d, "end"))
 	}
 	if err := r.testify(d, "end"); err != nil {
 		return err
@@ -115,6 +119,9 @@ func (r *drill) execute(ctx context.Context, d *core.Daemon) error {
 
 // pause is work that ends when its context is cancelled.
 func pause(ctx context.Context, d *core.Daemon, work time.Duration) error {
+	if work == 0 {
+		return nil
+	}
 	t := d.Clock().NewTimer(work)
 	defer t.Stop()
 	select {

@@ -59,6 +59,38 @@ func TestAStandbyTakesOver(t *testing.T) {
 	}
 }
 
+// A standby warms up while it waits, and is ready when it is warm: when it takes over
+// it only sets up.
+func TestAStandbyWarmsUp(t *testing.T) {
+	t.Parallel()
+	s := plainSite(t)
+	holder, standby := s.pair("--warm-up", "200ms")
+	s.eventually("the standby to be warm", func() bool { return strings.Contains(s.read(standby.out), "Warmed up in ") })
+	s.signal(holder.pid, syscall.SIGTERM)
+	require.Zero(t, holder.exit())
+	standby.takesOver()
+	require.Regexp(t, `(?s)Standing by\. .*Warmed up in .*Application Startup`, s.read(standby.out))
+}
+
+// The lease of a daemon that warms up for longer than its TTL is renewed: a standby
+// does not win it.
+func TestALeaseIsKeptDuringAWarmUp(t *testing.T) {
+	t.Parallel()
+	s := plainSite(t)
+	lock := []string{"--lock", "memcached://" + memcachetest.Start(t).Address() + "/drill?ttl=3s"}
+	holder := s.start(s.args(append(lock, "--warm-up", "5s")...)...)
+	s.eventually("the lock to be taken", func() bool { return strings.Contains(s.read("log"), "Application Startup") })
+	standby := s.start(s.args(append(lock, "--standby", "--log", s.path("standby.log"), "-p", s.path("standby.pid"), "-v")...)...)
+	s.eventually("the standby to stand by", func() bool { return strings.Contains(s.read(standby.out), "Standing by. lock ") })
+	s.beats(2)
+	require.Equal(t, holder.pid, s.starts()[0].pid)
+	s.signal(standby.pid, syscall.SIGTERM)
+	require.Zero(t, standby.exit())
+	s.signal(holder.pid, syscall.SIGTERM)
+	require.Zero(t, holder.exit())
+	s.requireOneAtATime()
+}
+
 // A standby that finds nobody at its lock's address waits for the server; any other
 // daemon ends, and names it.
 func TestAStandbyWaitsForItsServer(t *testing.T) {

@@ -36,7 +36,7 @@ var orders = []order{
 			history.go handover.go cleanups.go statefile.go handlerqueue.go stopnotice.go ticks.go calendarticks.go rememberticks.go recent.go
 			helppage.go hooks.go plugin.go alertqueue.go declaration.go options.go standardflags.go
 			process.go daemon.go alerts.go stopping.go values.go owner.go life.go followlog.go call.go laidcalendar.go children.go validate.go
-			worker.go pidfile.go trial.go ending.go health.go watchdog.go
+			worker.go warmup.go pidfile.go trial.go ending.go health.go watchdog.go
 			execute.go machine.go help.go command.go instructions.go control.go
 			schedule.go housekeeping.go lock.go ready.go dump.go signals.go
 			lossreport.go overdue.go stop.go restart.go leaseloss.go standby.go failure.go failedchecks.go iterate.go lastwords.go start.go

@@ -40,7 +40,7 @@ func (o *observer) observe(seen host.Observation) {
 		o.g.time.sleepUntilLane(o.g.process.block, laneHandler)
 	case host.Calling: // what the function starts keeps the lane
 		switch seen.Text {
-		case "Setup":
+		case "WarmUp", "Setup": // the one is over when the other begins
 			o.g.time.sleepWithinQuantum(o.g.process.block, laneSetup)
 		case core.HookFork.String(), core.HookReap.String(): // the lane is the child's, or that of the process that forks it
 		default:
