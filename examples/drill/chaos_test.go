@@ -32,23 +32,37 @@ const (
 // have ended, one of them beats and the others take over from it, one after the
 // other; each ends well, and leaves nothing. Never do two execute at once.
 //
-// A seed decides on the faults of a life, and on the pauses between them; what
-// they meet is up to the machine. In each seventh life the lock file is deleted,
+// A seed decides on the order of the faults of a life, and on the pauses between
+// them; what they meet is up to the machine, but each meets somebody. In each seventh life the lock file is deleted,
 // too, which takes 10 s to be noticed: so none of those is among the first six.
 func TestChaos(t *testing.T) {
-	for n := range *chaosLives {
-		seed := *chaosSeed + uint64(n)
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			c := newChaos(t, seed)
-			for range 12 {
-				time.Sleep(time.Duration(c.rand.Int64N(int64(100 * time.Millisecond))))
-				c.fault()
-			}
-			c.calm()
-			c.oneAfterTheOther()
-			c.requireTraces()
-		})
+	var lives []*chaos
+	t.Run("life", func(t *testing.T) {
+		for n := range *chaosLives {
+			seed := *chaosSeed + uint64(n)
+			c := &chaos{met: map[string]int{}}
+			lives = append(lives, c)
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				c.begin(t, seed)
+				c.faults()
+				c.calm()
+				c.oneAfterTheOther()
+				c.requireTraces()
+			})
+		}
+	})
+	met := map[string]int{}
+	for _, c := range lives {
+		for fault, n := range c.met {
+			met[fault] += n
+		}
+	}
+	t.Logf("%d lives, faults %v", *chaosLives, met)
+	for _, f := range faults {
+		if met[f.name] < *chaosLives*f.times {
+			t.Errorf("the fault %s was met %d times only in %d lives", f.name, met[f.name], *chaosLives)
+		}
 	}
 }
 
@@ -60,6 +74,7 @@ type chaos struct {
 	broken   bool         // the binary
 	deletes  bool         // the lock file: two may execute for up to 10 s
 	happened []string
+	met      map[string]int // faults that had somebody or something to meet
 }
 
 // contender is one of the daemons, and what was done to it.
@@ -72,8 +87,8 @@ type contender struct {
 	stopped  bool // by SIGSTOP
 }
 
-func newChaos(t *testing.T, seed uint64) *chaos {
-	c := &chaos{site: newSite(t), rand: rand.New(rand.NewPCG(seed, 0)), deletes: seed%7 == 0}
+func (c *chaos) begin(t *testing.T, seed uint64) {
+	c.site, c.rand, c.deletes = newSite(t), rand.New(rand.NewPCG(seed, 0)), seed%7 == 0
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("seed %d: %s\nagain: make chaos LIVES=1 SEED=%d",
@@ -82,7 +97,6 @@ func newChaos(t *testing.T, seed uint64) *chaos {
 	})
 	c.join(false)
 	c.join(true)
-	return c
 }
 
 func (c *chaos) note(format string, args ...any) {
