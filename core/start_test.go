@@ -321,3 +321,17 @@ func TestTheContextOfRunStopsTheDaemon(t *testing.T) {
 		t.Errorf("want exit status 0 and the cause, got %d and %q", code, &stdout)
 	}
 }
+
+// A newcomer that is refused does not end before its word is written, where that
+// takes a moment.
+func TestARefusedNewcomersWordIsWritten(t *testing.T) {
+	play(t, equipped(), daemontest.Scenario{
+		Execute: daemontest.Instantly(),
+		Steps: daemontest.Steps{
+			at(0.9, daemontest.StdoutBlocks(true)), at(1.1, daemontest.Command("-v")), at(1.6, daemontest.StdoutBlocks(false)), stopAt(3.5),
+		},
+		Want: daemontest.Want{
+			daemontest.Exit(0), daemontest.ExitOf("-v", 0), daemontest.Stdout("Shutting Down: Lock Detected"), daemontest.LockReleased(),
+		},
+	})
+}

@@ -357,6 +357,8 @@ func (m *machine) exit(code int) state {
 		m.d.log.Retry() // so that the last line is the last one in the file, too
 		m.d.Logf("Shutdown Complete. Uptime: %s Iterations: %d Exit status: %d", m.d.Uptime(), m.d.Iteration(), code)
 		m.d.log.Close()
+	} else {
+		m.d.log.Flush(grace) // a refused start's last word, too, may be late
 	}
 	// To a process that waits for the start, a daemon that was stopped before
 	// it was ready has failed.
