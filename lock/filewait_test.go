@@ -48,6 +48,19 @@ func TestFileWait(t *testing.T) {
 	}
 }
 
+// Who waits for the lock does not hinder others that wait, even while it looks: they
+// see at once that it is free.
+func TestFileWaitersDoNotHinderEachOther(t *testing.T) {
+	path := writeTo(t, filepath.Join(t.TempDir(), "x.lock"), `{"token":7}`)
+	look, err := os.Open(path)
+	require.NoError(t, err)
+	defer look.Close()
+	require.NoError(t, unix.Flock(int(look.Fd()), unix.LOCK_SH))
+	synctest.Test(t, func(t *testing.T) {
+		assert.Zero(t, waited(t, path), "another one keeps it out")
+	})
+}
+
 // Where the file cannot be opened, Wait says so, and the caller pauses by itself.
 func TestFileWaitSaysWhatIsWrong(t *testing.T) {
 	err := lock.File(t.TempDir()).Wait(t.Context())
