@@ -43,7 +43,7 @@ func TestAStandbyTakesOver(t *testing.T) {
 	for name, lock := range map[string]func(t *testing.T) []string{
 		"file": func(*testing.T) []string { return nil },
 		"memcached": func(t *testing.T) []string {
-			return []string{"--lock", "memcached://" + memcachetest.Start(t).Address() + "/drill?ttl=3s"}
+			return []string{"--lock", "memcached://" + memcachetest.Start(t).Address() + "/drill?ttl=4s"}
 		},
 	} {
 		for how, sig := range map[string]syscall.Signal{"after a stop": syscall.SIGTERM, "after SIGKILL": syscall.SIGKILL} {
@@ -77,8 +77,8 @@ func TestAStandbyWarmsUp(t *testing.T) {
 func TestALeaseIsKeptDuringAWarmUp(t *testing.T) {
 	t.Parallel()
 	s := plainSite(t)
-	lock := []string{"--lock", "memcached://" + memcachetest.Start(t).Address() + "/drill?ttl=3s"}
-	holder := s.start(s.args(append(lock, "--warm-up", "5s")...)...)
+	lock := []string{"--lock", "memcached://" + memcachetest.Start(t).Address() + "/drill?ttl=4s"}
+	holder := s.start(s.args(append(lock, "--warm-up", "6s")...)...)
 	s.eventually("the lock to be taken", func() bool { return strings.Contains(s.read("log"), "Application Startup") })
 	standby := s.start(s.args(append(lock, "--standby", "--log", s.path("standby.log"), "-p", s.path("standby.pid"), "-v")...)...)
 	s.eventually("the standby to stand by", func() bool { return strings.Contains(s.read(standby.out), "Standing by. lock ") })
@@ -98,7 +98,7 @@ func TestAStandbyWaitsForItsServer(t *testing.T) {
 	s := plainSite(t)
 	server := memcachetest.Start(t)
 	server.Kill()
-	url := "memcached://" + server.Address() + "/drill?ttl=3s"
+	url := "memcached://" + server.Address() + "/drill?ttl=4s"
 	got := s.run("--lock", url)
 	require.Equal(t, 1, got.code)
 	require.Contains(t, got.err, server.Address()+": connect: connection refused: is memcached running there?")
@@ -133,7 +133,7 @@ func TestAStandbyCanBeStopped(t *testing.T) {
 func TestADeadProcessesLeaseIsWaitedOut(t *testing.T) {
 	t.Parallel()
 	s := plainSite(t)
-	args := s.args("--lock", "memcached://"+memcachetest.Start(t).Address()+"/drill?ttl=3s")
+	args := s.args("--lock", "memcached://"+memcachetest.Start(t).Address()+"/drill?ttl=4s")
 	s.kill(s.start(args...))
 	again := s.start(args...)
 	s.beats(2)

@@ -16,28 +16,35 @@ import (
 )
 
 // BenchmarkTakeOver is the time from the signal that ends a holder to the first
-// execute of the standby beside it. docs/locks.md has the figures.
+// execute of the standby beside it; and that with work of a second before it, done by
+// Setup or by WarmUp. docs/locks.md has the figures.
 func BenchmarkTakeOver(b *testing.B) {
-	for name, url := range map[string]func(s *site) string{
-		"file": func(s *site) string { return s.path("lock") },
-		"memcached": func(s *site) string {
-			return "memcached://" + memcachetest.Start(s).Address() + "/drill?ttl=3s"
-		},
+	file := func(s *site) string { return s.path("lock") }
+	for name, c := range map[string]struct {
+		url  func(s *site) string
+		args []string
+	}{
+		"file": {url: file},
+		"memcached": {url: func(s *site) string {
+			return "memcached://" + memcachetest.Start(s).Address() + "/drill?ttl=4s"
+		}},
+		"file, setup of 1 s":   {file, []string{"--setup", "1s"}},
+		"file, warm-up of 1 s": {file, []string{"--warm-up", "1s"}},
 	} {
 		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 			b.Run(fmt.Sprintf("%s/%d", name, sig), func(b *testing.B) {
 				s := plainSite(b)
-				s.takeOvers(url(s), sig, b)
+				s.takeOvers(append(c.args, "--lock", c.url(s)), sig, b)
 			})
 		}
 	}
 }
 
 // takeOvers ends one holder after the other.
-func (s *site) takeOvers(lock string, sig syscall.Signal, b *testing.B) {
+func (s *site) takeOvers(args []string, sig syscall.Signal, b *testing.B) {
 	start := func(n int) *process {
 		name := fmt.Sprint("daemon-", n)
-		return s.start(s.args("--standby", "--lock", lock, "--log", s.path(name+".log"), "-p", s.path(name+".pid"), "-v")...)
+		return s.start(s.args(append(args, "--standby", "--log", s.path(name+".log"), "-p", s.path(name+".pid"), "-v")...)...)
 	}
 	executes := func(p *process, after time.Duration) (first time.Duration) {
 		s.eventually("the next one to execute", func() bool {
@@ -55,7 +62,10 @@ func (s *site) takeOvers(lock string, sig syscall.Signal, b *testing.B) {
 	var took []time.Duration
 	for n := range b.N {
 		standby := start(n + 1)
-		s.eventually("the standby to stand by", func() bool { return strings.Contains(s.read(standby.out), "Standing by. lock ") })
+		s.eventually("the standby to stand by", func() bool {
+			said := s.read(standby.out)
+			return strings.Contains(said, "Standing by. lock ") && strings.Contains(said, "Warmed up in ")
+		}) // drill has a warm-up always
 		executes(holder, bootNow()) // it sleeps until its next tick
 		ended := bootNow()
 		s.signal(holder.pid, sig)

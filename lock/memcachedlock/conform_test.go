@@ -95,7 +95,7 @@ func TestConformsOnARealServer(t *testing.T) {
 	}
 	locktest.Run(t, locktest.Subject{
 		New:      declare(12 * time.Second),
-		NewShort: declare(3 * time.Second),
+		NewShort: declare(4 * time.Second),
 		Steal: func(t *testing.T, _ lock.Locker) {
 			require.NoError(t, cache.Set(t.Context(), memcache.Item{Key: key, Value: []byte(thief), TTL: time.Hour}))
 		},

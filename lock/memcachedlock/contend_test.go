@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	chaosTTL = 3 * time.Second
+	chaosTTL = 4 * time.Second
 
 	// renewEvery is how long a holder that lost its lock goes on, at worst, while
 	// the server answers.

@@ -42,8 +42,8 @@
 //
 // # Time
 //
-// memcached counts whole seconds: of a TTL of 5 s, more than 4 are certain. That
-// is what the lease's TTL says. Hence a TTL below 3 s is refused. The TTL is 10 s
+// memcached counts whole seconds: of a TTL of 7 s, more than 5 are certain. That
+// is what the lease's TTL says. Hence a TTL below 4 s is refused. The TTL is 10 s
 // unless it is set: a lock does not know the daemon's interval, see
 // [Lock.BindInterval].
 //

@@ -33,7 +33,7 @@ func Example() {
 	fmt.Println("a greater token:", next.Token() > lease.Token(), err)
 	// Output:
 	// memcached://cache-1:11211/poller?ttl=7s
-	// certain: 6s <nil>
+	// certain: 5s <nil>
 	// lock memcached://cache-1:11211/poller?ttl=7s is held by poller, PID 4711 on web-1
 	// lost: true
 	// a greater token: true <nil>

@@ -16,7 +16,7 @@ import (
 
 const (
 	// minTTL leaves two certain seconds.
-	minTTL = 3 * time.Second
+	minTTL = 4 * time.Second
 
 	// maxTTL is what still makes sense as a TTL.
 	maxTTL = 24 * time.Hour
@@ -28,14 +28,18 @@ const (
 	// is said.
 	beyondInterval = 2 * time.Second
 
-	// uncertain is what memcached's whole seconds take away from a TTL.
-	uncertain = time.Second
+	// uncertain is what memcached's whole seconds take away from a TTL. Its clock is
+	// read once a second, and rounded down; and as each reading comes a little more
+	// than a second after the one before, it passes over a second now and then, and
+	// is behind by two until then. Of items with a TTL of 3 s, which were set in such
+	// a second, one lived for 1.02 s.
+	uncertain = 2 * time.Second
 )
 
 // Options are the settings of a lock. The zero value is a useful one.
 type Options struct {
 	// TTL is how long the lock outlives its holder, in whole seconds, at least
-	// 3. Zero means 10 s.
+	// 4. Zero means 10 s.
 	TTL time.Duration
 
 	// Dial connects to the server, such as that of net.Dialer. Nil is that one.

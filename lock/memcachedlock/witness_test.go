@@ -155,7 +155,7 @@ func TestWitness(t *testing.T) {
 			losses: []loss{{"flush", 3*s + 1, 3*s + 1}}, wrong: "both worked",
 		},
 		"long after a flush": {
-			w:      spans(span{1, 1, 1 * s, 6 * s}, span{2, 2, 3 * s, 7 * s}),
+			w:      spans(span{1, 1, 1 * s, 7 * s}, span{2, 2, 3 * s, 8 * s}),
 			losses: []loss{{"flush", 2 * s, 2 * s}}, wrong: "both worked",
 		},
 		"a flush under a former owner": {
