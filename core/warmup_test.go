@@ -227,3 +227,34 @@ func TestAStandbyThatRestartsTriesToWarmUpAgain(t *testing.T) {
 		})
 	}
 }
+
+// The same where nothing but a pause has to be ended.
+func TestAWarmUpIsBrokenOffBetweenTwoPolls(t *testing.T) {
+	for name, c := range map[string]struct {
+		steps daemontest.Steps
+		want  daemontest.Want
+	}{
+		"by a stop":    {daemontest.Steps{stopAt(5)}, daemontest.Want{endsAt(5), logsAt("breaks off", 5)}},
+		"by a restart": {daemontest.Steps{at(5, hup), stopAt(90)}, daemontest.Want{daemontest.Restarts(1), logsAt("breaks off", 5), logsAt("is warm", 65)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			declare := func(extra ...core.Option) *core.Daemon {
+				return equipped(core.WithLock(mute{held("x").Lock("x", 0)}), core.Standby(), warms(time.Minute))(extra...)
+			}
+			play(t, declare, daemontest.Scenario{Steps: c.steps, Want: append(c.want, daemontest.Exit(0), daemontest.NeverReady())})
+		})
+	}
+}
+
+// A program whose checks have failed after its exec is not to set up: it does not
+// warm up either, while it waits for a lock that was lost meanwhile.
+func TestAProgramWhoseChecksHaveFailedDoesNotWarmUp(t *testing.T) {
+	play(t, leased(core.Standby(), awayAfterExec(14, 60), warms(time.Second)), daemontest.Scenario{
+		Args: "-d", Execute: daemontest.Instantly(),
+		Steps: daemontest.Steps{at(14.5, hup, daemontest.StealLock(leaseURL)), at(30, daemontest.FreeLock(leaseURL)), at(240, term)},
+		Want: daemontest.Want{
+			daemontest.Logs("Standing by. "), daemontest.Logs("the checks of this program failed: no database"),
+			daemontest.LogsTimes("begins to warm up", 2), startsBetween(239, 240), daemontest.Exit(0), daemontest.LockReleased(),
+		},
+	})
+}
