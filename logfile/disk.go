@@ -26,6 +26,9 @@ var _ Files = disk{}
 const appendFlags = os.O_WRONLY | os.O_APPEND | os.O_CREATE
 
 func (disk) Append(path string) (File, error) {
+	if to := linked(path); to != "" {
+		return nil, &StreamError{path, to}
+	}
 	f, err := safefile.Open(path, appendFlags, 0o644)
 	if errors.Is(err, fs.ErrNotExist) && daily(path) && os.Mkdir(filepath.Dir(path), 0o755) == nil {
 		f, err = safefile.Open(path, appendFlags, 0o644)
@@ -42,6 +45,9 @@ func (disk) Append(path string) (File, error) {
 }
 
 func (disk) Check(path string) error {
+	if linked(path) != "" {
+		return nil
+	}
 	err := safefile.Check(path, appendFlags)
 	dir := filepath.Dir(path)
 	if errors.Is(err, fs.ErrNotExist) && daily(path) && unix.Access(filepath.Dir(dir), unix.W_OK|unix.X_OK) == nil {
@@ -50,6 +56,16 @@ func (disk) Check(path string) error {
 		}
 	}
 	return err
+}
+
+// linked returns the standard stream that path is a symbolic link to, by the rules
+// of safefile for links; empty for everything else.
+func linked(path string) string {
+	to, err := safefile.Follow(path, IsStream)
+	if err != nil || to == path {
+		return ""
+	}
+	return to
 }
 
 // daily reports whether path is one of Daily, whose folder is created.

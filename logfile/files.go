@@ -7,10 +7,11 @@ import "io"
 type Files interface {
 	// Append opens path for appending. It creates the file if need be, with
 	// mode 0644 or tighter, but no folder other than the one of a Daily file.
+	// Of a symbolic link to a standard stream it returns a *StreamError.
 	Append(path string) (File, error)
 
 	// Check returns the error that Append would return, as far as can be told
-	// without touching anything.
+	// without touching anything; none of a link to a standard stream.
 	Check(path string) error
 }
 

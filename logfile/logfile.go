@@ -95,6 +95,7 @@ type Log struct {
 
 	isOpen  bool   // the file may be touched
 	path    string // of the file that the log belongs into; empty for standard output
+	linked  string // the standard stream to which path is a symbolic link; empty: it is none
 	out     output
 	checked int64 // the second in which name and file were looked at last
 

@@ -1,6 +1,7 @@
 package logfile
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -65,7 +66,7 @@ func (l *Log) closeFile() {
 		l.refresh()
 	}
 	l.out.close()
-	l.isOpen, l.path, l.stayed = false, "", false
+	l.isOpen, l.path, l.linked, l.stayed = false, "", "", false
 }
 
 // Path returns the path of the log file, also while it cannot be written. It
@@ -73,10 +74,11 @@ func (l *Log) closeFile() {
 func (l *Log) Path() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.path == Stdout || l.path == Stderr && l.settings.Silent {
+	path := l.target()
+	if path == Stdout || path == Stderr && l.settings.Silent {
 		return ""
 	}
-	return l.path
+	return path
 }
 
 // Reaches reports whether a message that is logged now reaches anything: a handler,
@@ -85,14 +87,14 @@ func (l *Log) Path() string {
 func (l *Log) Reaches() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
+	switch path := l.target(); {
 	case l.isOpen && l.settings.Handler != nil:
 		return true
-	case l.path == Null:
+	case path == Null:
 		return false
-	case l.path == Stderr:
+	case path == Stderr:
 		return l.heard(l.stderr)
-	case !stream(l.path) && !l.broken:
+	case !stream(path) && !l.broken:
 		return true
 	}
 	return l.heard(l.stdout)
@@ -140,13 +142,18 @@ func (l *Log) reopen(wall time.Time) {
 // when the new one stands: until then the log stays with it.
 func (l *Log) move(path string) {
 	l.path = path
+	l.linked = ""
 	if stream(path) {
-		l.out.close()
-		l.stayed = false
+		l.leaveFile()
 		return
 	}
 	f, err := l.config.Files.Append(path)
+	var to *StreamError
 	switch {
+	case errors.As(err, &to):
+		l.linked = to.Stream
+		l.leaveFile()
+		return
 	case err != nil && l.out.file != nil && !l.out.file.Deleted():
 		l.stay(err)
 		return
@@ -167,6 +174,12 @@ func (l *Log) move(path string) {
 		l.stayed = false
 		l.emit(l.lines.append(nil, Info, "The log file can be opened again. What was logged meanwhile is in the file before it."))
 	}
+}
+
+// leaveFile closes the file for a standard stream.
+func (l *Log) leaveFile() {
+	l.out.close()
+	l.stayed = false
 }
 
 // stay says, once, that the log stays with the file that is open.
@@ -203,7 +216,7 @@ func (l *Log) sayNamePanic(value any) {
 		return
 	}
 	l.namePanicSaid = true
-	where := l.path
+	where := l.target()
 	if stream(where) {
 		where = "standard output"
 	}

@@ -36,8 +36,8 @@ func (l *Log) WriteLine(line []byte) {
 
 // emit writes finished lines to where the log goes now.
 func (l *Log) emit(line []byte) {
-	if stream(l.path) {
-		l.toStream(l.path, line)
+	if to := l.target(); stream(to) {
+		l.toStream(to, line)
 		return
 	}
 	if l.settings.Verbose {

@@ -183,7 +183,15 @@ func TestADetachedDaemonHoldsItsLinesUntilTheDiskHasSpace(t *testing.T) {
 func TestAStandardStreamIsTakenForALogFile(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	p := s.start("--every", "20ms", "--lock", s.path("lock"), "--log", "/dev/stderr")
+	require.NoError(t, os.Symlink("/dev/stderr", s.path("app.log"))) // as images of containers have it
+	for _, path := range []string{"/dev/stderr", s.path("app.log")} {
+		s.logsToStderr(path)
+	}
+}
+
+func (s *site) logsToStderr(path string) {
+	t := s.TB
+	p := s.start("--every", "20ms", "--lock", s.path("lock"), "--log", path)
 	s.eventually("beats on standard error", func() bool { return strings.Contains(s.read(p.err), " beat 2\n") })
 	s.signal(p.pid, syscall.SIGTERM)
 	require.Zero(t, p.exit())

@@ -14,7 +14,7 @@
 //     with one that locks its owner out. A file of our own that is looser is
 //     tightened.
 //   - Never on a file system of the kernel's own, such as /proc or /sys, and so
-//     not through /dev/stdout either.
+//     not through /dev/stdout either; [Follow] finds out where a path leads there.
 //   - Always with O_CLOEXEC.
 //
 // # Shared folders

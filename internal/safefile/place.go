@@ -22,6 +22,34 @@ type place struct {
 	stat      unix.Stat_t
 }
 
+// Follow follows the symbolic links from path on, by the rules of Open, to the first
+// path that is wanted, and returns that. Where there is none the error wraps
+// fs.ErrNotExist, or says why a link is not followed.
+func Follow(path string, wanted func(path string) bool) (string, error) {
+	to := path
+	for range maxLinks {
+		if wanted(to) {
+			return to, nil
+		}
+		p, err := look(path, to)
+		if err != nil {
+			return "", err
+		}
+		link := p.isLink()
+		if link {
+			to, err = p.follow()
+		}
+		p.close()
+		switch {
+		case err != nil:
+			return "", err
+		case !link:
+			return "", p.explain(unix.ENOENT)
+		}
+	}
+	return "", (&place{path: path}).explain(unix.ELOOP)
+}
+
 // find follows path through private folders to the place that it leads to.
 func find(path string, flag int) (*place, error) {
 	to := path

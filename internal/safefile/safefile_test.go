@@ -156,6 +156,30 @@ func TestTrapsDoNothing(t *testing.T) {
 	assert.EqualValues(t, 0o644, mode(t, victim))
 }
 
+// Follow goes by the rules of Open for links, and no further than it must.
+func TestFollow(t *testing.T) {
+	dir := private(t)
+	wanted := func(path string) bool { return path == os.DevNull }
+	link(t, os.DevNull, dir+"/direct")
+	link(t, "direct", dir+"/indirect")
+	for _, path := range []string{os.DevNull, dir + "/direct", dir + "/indirect"} {
+		to, err := safefile.Follow(path, wanted)
+		require.NoError(t, err)
+		require.Equal(t, os.DevNull, to)
+	}
+	for path, says := range map[string]string{
+		write(t, dir+"/file", ""):              "no such file",
+		dir + "/missing":                       "no such file",
+		link(t, "file", dir+"/to-file"):        "no such file",
+		link(t, "loop", dir+"/loop"):           "too many",
+		link(t, os.DevNull, shared(t)+"/trap"): "a folder that others may write to",
+		dir + "/file/x":                        "not a directory",
+	} {
+		_, err := safefile.Follow(path, wanted)
+		require.ErrorContains(t, err, says)
+	}
+}
+
 func TestOpened(t *testing.T) {
 	for _, c := range []struct {
 		name string
