@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/forker/pidfile"
+	"github.com/evertick/evertick/forker/signals"
 	"github.com/evertick/evertick/lock"
 )
 
@@ -32,6 +34,9 @@ func (d *Daemon) sendSignal(ctx context.Context) int {
 	if d.cmd.send == "stop" {
 		return d.sendStop(ctx, p)
 	}
+	if err := d.awaitHeed(ctx, p, sig); err != nil {
+		return d.refuse(fmt.Sprintf("-s %s: %v", d.cmd.send, err))
+	}
 	reply, err := d.ask(ctx, p, path, sig)
 	if err != nil {
 		return d.refuse(fmt.Sprintf("-s %s: PID %d was signalled; %v; its log tells more", d.cmd.send, p.PID(), err))
@@ -42,6 +47,25 @@ func (d *Daemon) sendSignal(ctx context.Context) int {
 	}
 	fmt.Fprintf(d.host.Stdout, "%s: %s\n", d.name, text)
 	return 0
+}
+
+// ignoredFor is how long a daemon may ignore a signal for a restart, and much more.
+const ignoredFor = 2 * time.Second
+
+// awaitHeed returns an error where p ignores sig, and not only for the instant of a
+// restart.
+func (d *Daemon) awaitHeed(ctx context.Context, p pidfile.Process, sig os.Signal) error {
+	clock := d.host.Clock
+	for limit := clock.Now().Add(ignoredFor); p.Ignores(sig); {
+		if !clock.Now().Before(limit) {
+			return fmt.Errorf("PID %d ignores %s, as nohup or a shell's trap have it: nothing was sent. "+
+				"Stop it with -s stop, and start it with -d in place of nohup", p.PID(), signals.Name(sig))
+		}
+		if err := clockwork.Sleep(ctx, clock, ignoredFor/100); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ask signals p and waits for its reply. One that is for another verb, which

@@ -8,6 +8,7 @@ import (
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core/host"
+	"github.com/evertick/evertick/forker/signals"
 )
 
 // partsTimeout is how long the parts of OnDump may take together.
@@ -233,7 +234,20 @@ func (m *machine) modes() string {
 			modes = append(modes, mode.name)
 		}
 	}
+	if ignored := m.ignoredSignals(); ignored != "" {
+		modes = append(modes, "ignores "+ignored+", as nohup has it")
+	}
 	return strings.Join(modes, ", ")
+}
+
+// ignoredSignals names the signals that were ignored when the process was started;
+// empty for none.
+func (m *machine) ignoredSignals() string {
+	var names []string
+	for _, sig := range m.d.host.Signals.Kept() {
+		names = append(names, signals.Name(sig))
+	}
+	return strings.Join(names, " and ")
 }
 
 func (m *machine) alertList() string {

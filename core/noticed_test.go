@@ -379,6 +379,8 @@ func (s *lateSignals) Listen(_ []os.Signal, deliver func(os.Signal)) {
 	s.listens++
 }
 
+func (*lateSignals) Kept() []syscall.Signal { return nil }
+
 func (s *lateSignals) Quiesce(ignore ...os.Signal) {
 	if s.ignored == nil {
 		s.ignored = ignore

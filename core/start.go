@@ -111,6 +111,9 @@ func (m *machine) startDetails() string {
 	if m.d.set.lock != nil {
 		fmt.Fprintf(&b, " Lock: %s", m.d.set.lock)
 	}
+	if ignored := m.ignoredSignals(); ignored != "" {
+		fmt.Fprintf(&b, " Ignored: %s, as by nohup", ignored)
+	}
 	if n := m.d.Restarts(); n > 0 {
 		fmt.Fprintf(&b, " Restart: %d (%s)", n, m.d.history.lastCause())
 	}

@@ -84,13 +84,18 @@ func TestSignalsThatAreIgnoredAtTheStart(t *testing.T) {
 			s.signal(p.pid, syscall.SIGINT)
 		}
 		s.beats(2)
-		require.NotContains(t, s.read("log"), "SIGHUP")
-		require.NotContains(t, s.read("log"), "SIGINT")
+		require.NotContains(t, s.read("log"), "Restart Asked")
+		require.NotContains(t, s.read("log"), "Shutting Down")
 		if n == 1 {
 			s.signal(p.pid, syscall.SIGUSR1)
-			s.logged("Dump of", 1)
+			s.logged("Modes:             foreground, ignores SIGHUP and SIGINT, as nohup has it", 1)
 		}
 	}
+	require.Contains(t, s.read("log"), " Ignored: SIGHUP and SIGINT, as by nohup\n")
+	restart := s.run("-s", "restart", "-p", "pid")
+	require.Equal(t, 1, restart.code)
+	require.Contains(t, restart.err, fmt.Sprintf("PID %d ignores SIGHUP, as nohup", p.pid))
+	require.Zero(t, s.run("-s", "dump", "-p", "pid").code)
 	s.signal(p.pid, syscall.SIGTERM)
 	require.Zero(t, p.exit())
 	s.requireEnd(0)

@@ -103,6 +103,9 @@ func (h *holder) Signal(sig os.Signal) error {
 	return fmt.Errorf("PID file: signal process %d: %w", h.PID(), err)
 }
 
+// Ignores reports whether the process ignores sig at present.
+func (h *holder) Ignores(sig os.Signal) bool { return h.handle.Ignores(sig) }
+
 // Wait blocks until the process has ended, whether its parent has reaped it or
 // not, or ctx is done, whose cause it then returns.
 func (h *holder) Wait(ctx context.Context) error {

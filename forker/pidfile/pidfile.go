@@ -67,6 +67,12 @@ type Process interface {
 	// Signal sends sig. os.ErrProcessDone says that the process has ended.
 	Signal(sig os.Signal) error
 
+	// Ignores reports whether the process ignores sig at present, as nohup(1) has
+	// its program ignore SIGHUP. It is false where that cannot be told, which is
+	// everywhere but on Linux. A daemon that restarts ignores some signals for an
+	// instant.
+	Ignores(sig os.Signal) bool
+
 	// Wait blocks until the process has ended, or ctx is done, whose cause it
 	// then returns.
 	Wait(ctx context.Context) error

@@ -22,6 +22,10 @@ type Listener interface {
 	// delivered. It waits for deliver, which must therefore not wait for the
 	// caller.
 	Quiesce(ignore ...os.Signal)
+
+	// Kept returns those of SIGHUP and SIGINT that stay ignored, because they were
+	// when the process was started; none before the first Listen.
+	Kept() []syscall.Signal
 }
 
 // Name returns the name that people type, such as SIGHUP, where sig's own

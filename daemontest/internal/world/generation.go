@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/evertick/evertick/core"
@@ -184,6 +185,9 @@ func (l listener) Listen(sigs []os.Signal, deliver func(os.Signal)) {
 		l.g.process.signals.listen(sigs, deliver)
 	}
 }
+
+// Kept returns none: here nobody starts a process with ignored signals.
+func (l listener) Kept() []syscall.Signal { return nil }
 
 func (l listener) Quiesce(ignore ...os.Signal) {
 	if l.g.awake() {

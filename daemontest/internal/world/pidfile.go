@@ -127,6 +127,7 @@ var _ pidfile.Handle = handle{}
 
 func (h handle) PID() int                   { return h.process.pid }
 func (h handle) Signal(sig os.Signal) error { return h.process.Signal(sig) }
+func (h handle) Ignores(os.Signal) bool     { return false } // what it ignores for a restart takes no time here
 
 func (h handle) Wait(ctx context.Context) error {
 	select {

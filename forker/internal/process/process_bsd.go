@@ -102,5 +102,8 @@ func (h *Handle) Close() { h.kq.Close() }
 // HasOpen cannot be told here.
 func (*Handle) HasOpen(*os.File) (open, known bool) { return false, false }
 
+// Ignores cannot be told here.
+func (*Handle) Ignores(os.Signal) bool { return false }
+
 // User cannot be told here.
 func (*Handle) User() (id uint32, known bool) { return 0, false }

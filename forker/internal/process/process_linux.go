@@ -152,16 +152,30 @@ func (h *Handle) HasOpen(f *os.File) (open, known bool) {
 // User returns the effective user that the process runs as; known says whether
 // that can be told.
 func (h *Handle) User() (id uint32, known bool) {
+	var realID uint32
+	_, err := fmt.Sscan(h.status("Uid:"), &realID, &id)
+	return id, err == nil
+}
+
+// Ignores reports whether the process ignores sig now; not where that cannot be
+// told.
+func (h *Handle) Ignores(sig os.Signal) bool {
+	number, ok := sig.(syscall.Signal)
+	mask, err := strconv.ParseUint(strings.TrimSpace(h.status("SigIgn:")), 16, 64)
+	return ok && number > 0 && err == nil && mask>>(number-1)&1 == 1
+}
+
+// status returns a line of the process's status in proc_pid_status(5), without its
+// name; empty where it cannot be read, or the process has ended.
+func (h *Handle) status(name string) string {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(h.proc.Pid), "status"))
-	if err != nil {
-		return 0, false
+	if err != nil || h.ended() { // then the number may be another one's
+		return ""
 	}
 	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "Uid:"); ok {
-			var realID uint32
-			_, err := fmt.Sscan(rest, &realID, &id)
-			return id, err == nil
+		if rest, ok := strings.CutPrefix(line, name); ok {
+			return rest
 		}
 	}
-	return 0, false
+	return ""
 }
