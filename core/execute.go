@@ -19,6 +19,7 @@ type executor struct {
 	err     error
 
 	idled time.Time // when HookIdle came last; at first, when the first iteration started
+	told  time.Time // when the supervisor was told of an iteration last
 }
 
 var _ iteration = (*executor)(nil)
@@ -79,6 +80,10 @@ func (x *executor) finish(ctx context.Context, n int64, start time.Time, err err
 	d.counters.end(took, err != nil)
 	if d.host.Hooks.Observe != nil {
 		d.host.Hooks.Observe(host.Observation{Kind: host.Ended, Iteration: n, Took: took, Err: err})
+	}
+	if end.Sub(x.told) >= statusEvery && d.host.Supervisor.Detected() {
+		x.told = end
+		d.tellStatus(n, took, err)
 	}
 	if len(d.set.handlers) > 0 {
 		x.tellEnd(ctx, end, HookInfo{Iteration: n, Took: took, Err: err})

@@ -1,6 +1,26 @@
 package core
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
+
+// statusEvery is how often the supervisor is told of an iteration at most.
+const statusEvery = time.Second
+
+// tellStatus tells the supervisor of the iteration that has just ended. What it does
+// not take at once is left out: the next one follows.
+func (d *Daemon) tellStatus(n int64, took time.Duration, err error) {
+	s, how := d.Stats(), "took"
+	if err != nil {
+		how = "failed after"
+	}
+	if p := d.pacing(); p.HasGrid() && p.Overran(took) {
+		s.Overruns++ // which is counted later
+	}
+	_ = d.host.Supervisor.Notify(fmt.Sprintf("STATUS=iteration %d %s %s, mean duration %s, %d overruns, %d failures",
+		n, how, took.Round(time.Microsecond), s.Mean.Round(time.Microsecond), s.Overruns, s.Failures))
+}
 
 // watchdog is what a supervisor expects while the daemon makes progress: a sign of
 // it at least once in a while, else it ends the process (WatchdogSec= in

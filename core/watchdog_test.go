@@ -80,6 +80,79 @@ func TestTheSupervisorsWatchdog(t *testing.T) {
 	}
 }
 
+// statuses wants so many notifications of iterations alone, and the last one to be that.
+func statuses(n int, last string) daemontest.Expectation {
+	return daemontest.Check(fmt.Sprintf("%d times the status of an iteration", n), func(r *daemontest.Result) error {
+		var got []string
+		for _, state := range r.Notified() {
+			if strings.HasPrefix(state, "STATUS=") {
+				got = append(got, state)
+			}
+		}
+		if len(got) != n || n > 0 && got[n-1] != "STATUS="+last {
+			return fmt.Errorf("there were %d: %q", len(got), got)
+		}
+		return nil
+	})
+}
+
+// A supervisor is told of an iteration at its end, at most once a second.
+func TestTheSupervisorIsToldOfIterations(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		options     []core.Option
+		execute     daemontest.Script
+		supervised  bool
+		n           int
+		last        string
+		restartedAt float64
+	}{
+		{"each", nil, daemontest.Takes(200 * time.Millisecond), true, 10, "iteration 10 took 200ms, mean duration 200ms, 0 overruns, 0 failures", 0},
+		{
+			"rare ones",
+			[]core.Option{core.Every(4 * time.Second)},
+			daemontest.Takes(5 * time.Second), true, 2,
+			"iteration 2 took 5s, mean duration 5s, 2 overruns, 0 failures", 0,
+		},
+		{
+			"many",
+			[]core.Option{core.Every(100 * time.Millisecond)},
+			daemontest.Instantly(), true, 10,
+			"iteration 91 took 0s, mean duration 0s, 0 overruns, 0 failures", 0,
+		},
+		{
+			"interval 0",
+			[]core.Option{core.Every(0)},
+			daemontest.Takes(300 * time.Millisecond), true, 8,
+			"iteration 29 took 300ms, mean duration 300ms, 0 overruns, 0 failures", 0,
+		},
+		{
+			"one that fails",
+			[]core.Option{core.MaxConsecutiveFailures(100)},
+			daemontest.Instantly().FailsFrom(10, errBoom), true, 10,
+			"iteration 10 failed after 0s, mean duration 0s, 0 overruns, 1 failures", 0,
+		},
+		{
+			"one that hangs",
+			[]core.Option{core.IterationTimeout(2 * time.Second)},
+			daemontest.Instantly().HangsAt(3), true, 6,
+			"iteration 8 took 0s, mean duration 0s, 0 overruns, 0 failures", 0,
+		},
+		{"a restart", nil, daemontest.Instantly(), true, 10, "iteration 10 took 0s, mean duration 0s, 0 overruns, 0 failures", 4.5},
+		{"nobody", nil, daemontest.Instantly(), false, 0, "", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			steps := daemontest.Steps{stopAt(9.5)}
+			if c.restartedAt > 0 {
+				steps = append(steps, at(c.restartedAt, hup))
+			}
+			play(t, equipped(c.options...), daemontest.Scenario{
+				Supervised: c.supervised, Execute: c.execute, Steps: steps, Want: daemontest.Want{statuses(c.n, c.last)},
+			})
+		})
+	}
+}
+
 // A supervisor that expects none gets none.
 func TestNoSignsWithoutAWatchdog(t *testing.T) {
 	play(t, equipped(), daemontest.Scenario{

@@ -128,6 +128,7 @@ type Supervisor interface {
 
 	// Notify sends it a state in the form of sd_notify(3), such as READY=1;
 	// RELOADING=1 gets its MONOTONIC_USEC added. It does nothing where nobody
-	// asked to be notified.
+	// asked to be notified. It waits for a moment at most, and not at all with a
+	// STATUS= alone, which is an error then.
 	Notify(state string) error
 }

@@ -68,12 +68,15 @@ func TestASupervisorThatDoesNotReadIsNotWaitedFor(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", path)
 	taken := 0
 	for err == nil && taken < 10_000 { // unix(7) bounds how many datagrams wait
-		if err = host.Real().Supervisor.Notify("STATUS=busy"); err == nil {
+		if err = host.Real().Supervisor.Notify("WATCHDOG=1"); err == nil {
 			taken++
 		}
 	}
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("after %d notifications that nobody reads: want a time-out, got %v", taken, err)
+	}
+	if err := host.Real().Supervisor.Notify("STATUS=busy"); !errors.Is(err, syscall.EAGAIN) {
+		t.Errorf("a status is waited with: %v", err)
 	}
 	if told := received(t, conn); len(told) != taken {
 		t.Errorf("%d notifications were taken, and %d have come", taken, len(told))

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -48,20 +49,24 @@ func (s systemd) Notify(state string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(send(conn, []byte(state), notifyTimeout), conn.Close())
+	timeout := notifyTimeout
+	if strings.HasPrefix(state, "STATUS=") {
+		timeout = 0
+	}
+	return errors.Join(send(conn, []byte(state), timeout), conn.Close())
 }
 
-// send sends a datagram, and waits for space for so long. It is tried before a
-// deadline is set: one that has passed already, because this process was stopped,
-// would keep it from being tried at all.
+// send sends a datagram, and waits for space for so long; not at all for 0. It is
+// tried before a deadline is set: one that has passed already, because this process
+// was stopped, would keep it from being tried at all.
 func send(conn *net.UnixConn, state []byte, timeout time.Duration) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err
 	}
 	var refused error
-	if err := raw.Control(func(fd uintptr) { _, refused = unix.Write(int(fd), state) }); err != nil || refused == nil {
-		return err
+	if err := raw.Control(func(fd uintptr) { _, refused = unix.Write(int(fd), state) }); err != nil || refused == nil || timeout == 0 {
+		return errors.Join(err, refused)
 	}
 	//nolint:forbidigo // the kernel's socket knows no other clock
 	if err := conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {

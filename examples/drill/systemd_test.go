@@ -30,8 +30,18 @@ func (s *site) notified() *notified {
 	return &notified{s, socket}
 }
 
-// next returns the next message from the daemon.
+// next returns the next message from the daemon, other than a status.
 func (n *notified) next() string {
+	n.Helper()
+	for {
+		if state := n.any(); !strings.HasPrefix(state, "STATUS=") {
+			return state
+		}
+	}
+}
+
+// any returns the next message from the daemon.
+func (n *notified) any() string {
 	n.Helper()
 	require.NoError(n, n.socket.SetReadDeadline(time.Now().Add(patience)))
 	buf := make([]byte, 4096)
@@ -85,6 +95,24 @@ func TestASupervisedDaemonThatCannotStartIsNotReady(t *testing.T) {
 	s.signal(owner.pid, syscall.SIGTERM)
 	require.Equal(t, "STOPPING=1", supervisor.next())
 	require.Zero(t, owner.exit())
+}
+
+// A supervisor is told of iterations, in every program of the process.
+func TestASupervisorIsToldOfIterations(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	supervisor := s.notified()
+	p := s.start(s.args()...)
+	for range 2 {
+		require.Equal(t, "READY=1", supervisor.next())
+		require.Regexp(t, `^STATUS=iteration \d+ took \S+, mean duration \S+, \d+ overruns, 0 failures$`, supervisor.any())
+		s.signal(p.pid, syscall.SIGHUP)
+		require.Contains(t, supervisor.next(), "RELOADING=1")
+	}
+	require.Equal(t, "READY=1", supervisor.next())
+	s.signal(p.pid, syscall.SIGTERM)
+	require.Equal(t, "STOPPING=1", supervisor.next())
+	require.Zero(t, p.exit())
 }
 
 // A refused restart is a reload that is over: a service of Type=notify-reload waits
