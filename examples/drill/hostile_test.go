@@ -3,9 +3,13 @@
 package main
 
 import (
+	"bufio"
+	"cmp"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,8 +25,13 @@ type hostile struct {
 	shell   string
 	root    bool // only root can prepare it
 	prepare func(s *site)
+	mounts  string // see mounted
+	flag    string // of the file that is in the folder of mounted; empty: --log
 	differs map[string]func(p *process)
 }
+
+// expects are expectations of acts that differ.
+type expects = map[string]func(p *process)
 
 // acts are what a daemon does in each environment, in this order.
 var acts = []struct {
@@ -32,7 +41,11 @@ var acts = []struct {
 	{"start", func(p *process) { p.logged("Application Startup", 1) }},
 	{"tick", func(p *process) { p.beats(2) }},
 	{"rotate", func(p *process) {
-		require.NoError(p, os.Rename(p.path("log"), p.path("log.1")))
+		path := p.path
+		if p.inside != "" {
+			path = p.mnt
+		}
+		require.NoError(p, os.Rename(path("log"), path("log.1")))
 		p.logged("beat", 2)
 	}},
 	{"dump", func(p *process) {
@@ -78,15 +91,159 @@ var hostiles = map[string]hostile{
 		s.Cleanup(func() { _ = conn.Close() })
 	}},
 	"few descriptors": {shell: `ulimit -n 48; exec "$@"`},
-	"nohup": {shell: `trap "" HUP; exec "$@"`, differs: map[string]func(p *process){
+	"nohup": {shell: `trap "" HUP; exec "$@"`, differs: expects{
 		"restart": func(p *process) {
 			p.signal(p.daemon(), syscall.SIGHUP)
 			p.beats(2)
 			require.NotContains(p, p.read("log"), "Restart Asked")
 		},
 	}},
-	"/proc unmounted": {root: true, shell: `exec unshare -m sh -c 'umount -l /proc && exec "$@"' sh "$@"`},
+	"/proc unmounted":        {root: true, shell: `exec unshare -m sh -c 'umount -l /proc && exec "$@"' sh "$@"`},
+	"PID 1":                  {root: true, shell: `exec unshare -fp --mount-proc "$@"`},
+	"PID 1, another's /proc": {root: true, shell: `exec unshare -fp "$@"`},
+	"a full tmpfs":           {root: true, mounts: `mount -t tmpfs -o size=64k none mnt; cat /dev/zero >mnt/fill 2>/dev/null || :`, differs: fullDisk},
+	"no inodes":              {root: true, mounts: `mount -t tmpfs -o nr_inodes=3 none mnt; touch mnt/fill mnt/more`, differs: fullDisk},
+	"a read-only program": {
+		root: true, mounts: `mkdir ro; mount --bind "$PWD" ro; mount -o remount,bind,ro ro; ! touch ro/x 2>/dev/null`,
+		shell: `cd ro && shift && exec ./drill "$@"`,
+	},
+	"a read-only log":      {root: true, mounts: `mount -t tmpfs none mnt; mount -o remount,ro mnt`, differs: noLog},
+	"a read-only PID file": {root: true, mounts: `mount -t tmpfs none mnt; mount -o remount,ro mnt`, flag: "-p", differs: refused(`mnt/pid: read-only file system`)},
+	"RLIMIT_FSIZE": {shell: `exec prlimit --fsize=1048576 "$@"`, prepare: func(s *site) {
+		s.write("log", "", 0o644)
+		require.NoError(s, os.Truncate(s.path("log"), 1<<20))
+	}, differs: expects{
+		"start": func(p *process) {
+			p.printed("file too large")
+			p.printed("Application Startup")
+		},
+	}},
+	"RLIMIT_NPROC": {root: true, shell: `exec setpriv --reuid "$OTHER_USER" --clear-groups prlimit --nproc=100 "$@"`, prepare: anothersFolder},
+	"RLIMIT_NPROC, too low": {
+		root: true, shell: `exec setpriv --reuid "$OTHER_USER" --clear-groups prlimit --nproc=1 "$@"`, prepare: anothersFolder,
+		differs: refused(`pthread_create failed|failed to create new OS thread`),
+	},
 }
+
+// anothersFolder prepares for a user whom no other test has.
+func anothersFolder(s *site) {
+	require.NoError(s, os.Chmod(s.dir, 0o777))
+	s.env = append(s.env, fmt.Sprintf("OTHER_USER=%d", 20_000+os.Getpid()%40_000))
+}
+
+// printed waits for text on standard output.
+func (p *process) printed(text string) {
+	p.Helper()
+	p.eventually("on standard output: "+text, func() bool { return strings.Contains(p.read(p.out), text) })
+}
+
+// fullDisk is expected where nothing can be added to the log: it goes to standard
+// output, and is whole in the end, when there is room.
+var fullDisk = expects{
+	"start": func(p *process) {
+		p.printed("no space left on device")
+		p.printed("Application Startup")
+	},
+	"rotate": func(p *process) {
+		if err := os.Rename(p.mnt("log"), p.mnt("log.1")); err != nil {
+			require.ErrorIs(p, err, os.ErrNotExist) // it could not be created
+		}
+		p.beats(2)
+	},
+	"dump": func(p *process) {
+		p.signal(p.daemon(), syscall.SIGUSR1)
+		p.printed("Dump of drill")
+	},
+	"restart": func(p *process) {
+		p.signal(p.daemon(), syscall.SIGHUP)
+		p.printed("Restart: 1 (SIGHUP)")
+		p.beats(1)
+	},
+	"stop": func(p *process) {
+		require.Empty(p, strings.Trim(p.read("log"), "\n"))
+		require.NoError(p, os.Remove(p.mnt("fill")))
+		p.logged("The log file can be written again.", 1)
+		p.signal(p.daemon(), syscall.SIGTERM)
+		require.Zero(p, p.exit())
+		p.requireEnd(0)
+		p.requireAllBeats(p.read("log"))
+		require.Contains(p, p.read("log"), "Application Startup")
+	},
+}
+
+// noLog is expected where the log is on standard output to the end.
+var noLog = expects{
+	"start": func(p *process) {
+		p.printed("read-only file system")
+		p.printed("Application Startup")
+	},
+	"rotate":  func(p *process) { p.beats(2) },
+	"dump":    fullDisk["dump"],
+	"restart": fullDisk["restart"],
+	"stop": func(p *process) {
+		p.signal(p.daemon(), syscall.SIGTERM)
+		require.Zero(p, p.exit())
+		p.printed("Shutdown Complete.")
+		require.NoFileExists(p, p.path("pid"))
+		p.requireFree()
+	},
+}
+
+// refused is expected where a daemon cannot be started: it says why and leaves
+// nothing behind.
+func refused(why string) expects {
+	nobody := func(verb string) func(p *process) {
+		return func(p *process) {
+			got := p.run("-s", verb, "-p", p.path("pid"))
+			require.Equal(p, 1, got.code)
+			require.Contains(p, got.err, "no daemon is running")
+		}
+	}
+	return expects{
+		"start": func(p *process) {
+			require.NotZero(p, p.exit())
+			require.Regexp(p, why, p.read(p.err))
+		},
+		"tick":    func(p *process) { require.Empty(p, p.witness()) },
+		"rotate":  func(p *process) { require.Empty(p, p.read("log")) },
+		"dump":    nobody("dump"),
+		"restart": nobody("restart"),
+		"stop": func(p *process) {
+			nobody("stop")(p)
+			require.NoFileExists(p, p.path("pid"))
+			require.True(p, p.lockFree())
+		},
+	}
+}
+
+// mounted runs a shell's words in a mount namespace, which lasts as long as the test,
+// and returns the words that run a command there. The log is in its folder mnt,
+// which is a file system of its own by then; outside there is a link to it.
+func (s *site) mounted(script string) []string {
+	s.Helper()
+	require.NoError(s, os.Mkdir(s.path("mnt"), 0o755))
+	cmd := exec.Command("unshare", "-m", "--propagation", "private", "sh", "-ec", script+"\necho ready\nread end")
+	cmd.Dir = s.dir
+	in, err := cmd.StdinPipe()
+	require.NoError(s, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(s, err)
+	cmd.Stderr = os.Stderr
+	require.NoError(s, cmd.Start())
+	s.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(s, err)
+	require.Equal(s, "ready\n", line)
+	s.inside = fmt.Sprintf("/proc/%d/root%s/mnt", cmd.Process.Pid, s.dir)
+	require.NoError(s, os.Symlink(s.mnt("log"), s.path("log")))
+	return []string{"nsenter", "-t", fmt.Sprint(cmd.Process.Pid), "-m", "sh", "-c", `cd "$1" && shift && exec "$@"`, "sh", s.dir}
+}
+
+// mnt is a path in the folder of mounted.
+func (s *site) mnt(name string) string { return filepath.Join(s.inside, name) }
 
 // bindNotify makes a supervisor's socket.
 func (s *site) bindNotify(name string) *net.UnixConn {
@@ -102,17 +259,23 @@ func TestHostileEnvironments(t *testing.T) {
 	for name, h := range hostiles {
 		t.Run(strings.ReplaceAll(name, "/", ""), func(t *testing.T) {
 			t.Parallel()
-			if h.root {
+			if h.root || h.mounts != "" {
 				needsRoot(t)
 			}
 			s := newSite(t)
 			if h.prepare != nil {
 				h.prepare(s)
 			}
-			words := append([]string{s.bin}, s.args()...)
+			var enter, there []string
+			if h.mounts != "" {
+				flag := cmp.Or(h.flag, "--log")
+				enter, there = s.mounted(h.mounts), []string{flag, filepath.Join(s.dir, "mnt", map[string]string{"--log": "log", "-p": "pid"}[flag])}
+			}
+			words := append([]string{s.bin}, s.args(there...)...)
 			if h.shell != "" {
 				words = append([]string{"/bin/sh", "-c", h.shell, "sh"}, words...)
 			}
+			words = append(enter, words...)
 			cmd := exec.Command(words[0], words[1:]...)
 			cmd.Dir, cmd.Env = s.dir, s.env
 			p := s.launch(cmd)

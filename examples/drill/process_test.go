@@ -109,6 +109,8 @@ type site struct {
 	dir string
 	bin string
 	env []string
+
+	inside string // the folder of mounted
 }
 
 // newSite is a site whose drill is the test binary.
