@@ -2,6 +2,7 @@ package logfile_test
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -236,4 +237,43 @@ func TestANameThatPanicsFromTheBeginning(t *testing.T) {
 	f.second("1")
 	f.Close()
 	f.printed("Warning: the log's name function panicked, the log stays with standard output: no name", "1")
+}
+
+// siteOf is a cleaner that keeps what it is told.
+type siteOf chan logfile.Site
+
+func (siteOf) Check() error                { return nil }
+func (siteOf) Full(int64) bool             { return false }
+func (siteOf) SetAside(logfile.Site) error { return nil }
+
+func (s siteOf) Clean(_ context.Context, site logfile.Site) []string {
+	s <- site
+	return nil
+}
+
+// A cleaner can look at a file for the last time while the log does not come back to
+// it, and knows which one is written.
+func TestACleanerIsAloneWithAFile(t *testing.T) {
+	f := newFixture(t, logfile.Settings{})
+	sites := make(siteOf, 1)
+	f.Configure(logfile.Settings{Name: logfile.Fixed(path), Cleaner: sites})
+	f.Open()
+	defer f.Close()
+	site := <-sites
+	wrote := make(chan struct{})
+	site.Hold(func(open string) {
+		if open != path {
+			t.Errorf("%s is open", open)
+		}
+		go func() {
+			f.Print("1")
+			close(wrote)
+		}()
+		select {
+		case <-wrote:
+			t.Error("the log wrote meanwhile")
+		case <-time.After(20 * time.Millisecond):
+		}
+	})
+	<-wrote
 }

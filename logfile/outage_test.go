@@ -43,6 +43,27 @@ func TestAFullDiskLosesNoLine(t *testing.T) {
 	}
 }
 
+// A line that lacks nothing but its newline is not written twice.
+func TestALineThatLacksItsNewlineIsThereOnce(t *testing.T) {
+	for _, short := range []bool{false, true} {
+		f := opened(t)
+		f.files.short = short
+		f.files.fill(len("[2026-11-23 08:12:45] 12345 whole"))
+		f.second("whole")
+		f.files.clean()
+		f.second("next")
+		f.holds(path, header, "whole", "next")
+
+		f = opened(t)
+		f.files.fill(len("[2026-11-23 08:12:45] 12345 whole"))
+		f.second("whole")
+		f.second("2")
+		f.files.clean()
+		f.second("3")
+		f.holds(path, header, "whole", full, "2", again, "3")
+	}
+}
+
 // A line that was cut off is ended, and written again in full.
 func TestATornLineIsWrittenAgain(t *testing.T) {
 	for _, short := range []bool{false, true} {

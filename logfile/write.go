@@ -120,6 +120,9 @@ func (o *output) write(line []byte) error {
 		err = io.ErrShortWrite
 	}
 	o.torn = err != nil && n > 0
+	if o.torn && n == len(line)-1 { // its newline comes with the next one
+		return nil
+	}
 	return err
 }
 

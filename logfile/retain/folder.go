@@ -157,6 +157,16 @@ func (f *folder) hold(do func(path string)) {
 	f.site.Hold(do)
 }
 
+// remove deletes a file, unless it is written by now.
+func (f *folder) remove(path string) (written bool, err error) {
+	f.hold(func(open string) {
+		if written = open == path; !written {
+			err = os.Remove(path)
+		}
+	})
+	return written, err
+}
+
 // place returns where a compressed file belongs: the target, unless that holds
 // something else, which the log wrote when it was that day before.
 func (f *folder) place(e entry, part, target string) (string, error) {

@@ -146,11 +146,14 @@ func (c *Cleaner) delete(ctx context.Context, f *folder, old []entry) error {
 		default:
 			return nil
 		}
-		if err := os.Remove(filepath.Join(f.dir, e.name)); err != nil {
+		old = old[1:]
+		written, err := f.remove(filepath.Join(f.dir, e.name))
+		if err != nil {
 			return err
 		}
-		f.deleted = append(f.deleted, fmt.Sprintf("%s (%s)", e.name, reason))
-		old = old[1:]
+		if !written {
+			f.deleted = append(f.deleted, fmt.Sprintf("%s (%s)", e.name, reason))
+		}
 	}
 	return nil
 }

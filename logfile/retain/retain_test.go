@@ -3,6 +3,7 @@ package retain_test
 import (
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -195,6 +196,66 @@ func TestCompression(t *testing.T) {
 	require.Len(t, c.Clean(t.Context(), s), 1)
 	require.Empty(t, c.Clean(t.Context(), s))
 	require.Contains(t, names(t, s), "2026-11-22.log")
+}
+
+// A step of the clock may have the log write to an old file again: while it is
+// compressed, or before it is deleted. Nothing of it is lost.
+func TestAFileThatTheLogComesBackTo(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		comes func(path string) (open string, err error) // before the last look
+		left  string                                     // how the old file ends then
+	}{
+		{"not at all", func(string) (string, error) { return "", nil }, ""},
+		{"and writes", func(path string) (string, error) { return path, nil }, "line\n"},
+		{"wrote", func(path string) (string, error) {
+			file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+			if err != nil {
+				return "", err
+			}
+			_, err = file.WriteString("more")
+			return "", errors.Join(err, file.Close())
+		}, "more"},
+		{"and set it aside", func(path string) (string, error) {
+			return "", errors.Join(os.Rename(path, path+".moved"), os.WriteFile(path, []byte("new"), 0o644))
+		}, "new"},
+		{"and it is gone", func(path string) (string, error) { return "", os.Remove(path) }, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := site(t, logfile.Daily)
+			put(t, s, "2026-11-20.log", "poller")
+			old := filepath.Join(filepath.Dir(s.Path), "2026-11-20.log")
+			s.Hold = func(f func(path string)) {
+				open, err := c.comes(old)
+				require.NoError(t, err)
+				f(open)
+			}
+			require.Empty(t, retain.New(retain.Rules{Compress: true}).Clean(t.Context(), s))
+			text, err := os.ReadFile(old)
+			require.Equal(t, c.left == "", errors.Is(err, os.ErrNotExist))
+			require.True(t, strings.HasSuffix(string(text), c.left), "%q", text)
+			require.Equal(t, c.name == "not at all", slices.Contains(names(t, s), "2026-11-20.log.gz"))
+			require.NotContains(t, names(t, s), "2026-11-20.log.gz.part")
+		})
+	}
+	s := site(t, logfile.Daily)
+	put(t, s, "2026-11-20.log", "poller")
+	put(t, s, "2026-11-21.log", "poller")
+	s.Hold = func(f func(path string)) { f(filepath.Join(filepath.Dir(s.Path), "2026-11-20.log")) }
+	require.Len(t, retain.New(retain.Rules{Files: 1}).Clean(t.Context(), s), 1)
+	require.Equal(t, []string{"2026-11-20.log", "2026-11-23.log"}, names(t, s))
+}
+
+// A day that comes twice does not replace what is compressed of the first time.
+func TestADayThatComesTwice(t *testing.T) {
+	s := site(t, logfile.Daily)
+	put(t, s, "2026-11-20.log.gz", "poller")
+	path := filepath.Join(filepath.Dir(s.Path), "2026-11-20.log")
+	require.NoError(t, os.WriteFile(path, []byte("Log Opened: poller on web1\nsecond\n"), 0o644))
+	require.Empty(t, retain.New(retain.Rules{Compress: true}).Clean(t.Context(), s))
+	require.Equal(t, []string{"2026-11-20.1.log.gz", "2026-11-20.log.gz", "2026-11-23.log"}, names(t, s))
+	require.Equal(t, "second", linesOf(t, filepath.Join(filepath.Dir(s.Path), "2026-11-20.1.log.gz"))[1])
+	require.Equal(t, "line", linesOf(t, path+".gz")[1])
 }
 
 func TestFilesAreSetAside(t *testing.T) {
