@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/forker/pidfile"
@@ -43,10 +44,21 @@ func (d *Daemon) sendSignal(ctx context.Context) int {
 	}
 	verdict, text, _ := strings.Cut(reply, " ")
 	if verdict != replyOK {
-		return d.refuse(text)
+		return d.refuse(printable(text))
 	}
-	fmt.Fprintf(d.host.Stdout, "%s: %s\n", d.name, text)
+	fmt.Fprintf(d.host.Stdout, "%s: %s\n", d.name, printable(text))
 	return 0
+}
+
+// printable returns a daemon's text as a terminal may have it: what it says may come
+// from anywhere, and who asks may be root.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // ignoredFor is how long a daemon may ignore a signal for a restart, and much more.
