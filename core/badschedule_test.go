@@ -105,6 +105,24 @@ func TestAScheduleThatGoesWrong(t *testing.T) {
 	}
 }
 
+// One error at the end of an iteration that was overrun is fatal, too.
+func TestAScheduleThatGoesWrongOnce(t *testing.T) {
+	once := func(extra ...core.Option) *core.Daemon {
+		wrong := wrongs[0].next
+		return scheduled(wrongBetween(304*time.Second, 306*time.Second, func(after, next time.Time) time.Time {
+			if wrong == nil {
+				return next
+			}
+			wrong = nil
+			panic("no almanac")
+		}))(extra...)
+	}
+	play(t, once, daemontest.Scenario{
+		Args: "-d", Execute: daemontest.Takes(time.Second).Except(4, 65*time.Second), Steps: daemontest.Steps{at(450, term)},
+		Want: daemontest.Want{daemontest.LogsTimes("no almanac\nRestarting after a fatal error", 1), daemontest.Restarts(1), startsBetween(306, 312), daemontest.Exit(0)},
+	})
+}
+
 // A schedule that goes wrong just after the checks is a Setup that fails: a bad
 // start, or a restart that is tried again.
 func TestAScheduleThatGoesWrongDuringSetup(t *testing.T) {

@@ -92,6 +92,20 @@ func TestChecksThatFailAfterExecAreTriedAgain(t *testing.T) {
 	}
 }
 
+// A restart that is asked for while the checks still run follows at once.
+func TestARestartAskedForDuringChecksThatFail(t *testing.T) {
+	slow := core.CheckEnvironment(func(_ context.Context, d *core.Daemon) error {
+		if d.Restarts() == 1 {
+			time.Sleep(2 * time.Second)
+		}
+		return nil
+	})
+	play(t, equipped(slow, awayAfterExec(14, 17)), daemontest.Scenario{
+		Args: "-d", Execute: daemontest.Instantly(), Steps: daemontest.Steps{at(14.5, hup), at(15, hup), at(30, term)},
+		Want: daemontest.Want{daemontest.Restarts(3), daemontest.Logs("Restarting: SIGHUP"), noStartBetween(15, 17), daemontest.Exit(0), daemontest.LockReleased()},
+	})
+}
+
 // Hours of it are reminded of at growing intervals, and their end is told, once.
 func TestChecksThatFailForHoursAreAFewMails(t *testing.T) {
 	r := play(t, equipped(awayAfterExec(14, 6*3600)), daemontest.Scenario{

@@ -229,7 +229,10 @@ func Teardown(f Func) Option {
 
 // CheckEnvironment adds a check of the environment. All checks run before anything is
 // touched, and all their errors are told together. It runs in the child that
-// tries a new binary, too, so it must change nothing.
+// tries a new binary, too, so it must change nothing. Where it fails after that, when
+// the new program has taken the place of the old one, a daemon that was ready for
+// 10 s goes on as after a fatal error of Execute: it sets nothing up, keeps its lock,
+// and tries the next program after a pause.
 func CheckEnvironment(f Func) Option {
 	return func(s *declaration) error {
 		s.checks = append(s.checks, f)
