@@ -21,7 +21,9 @@ import (
 //
 // What a child prints and logs is in the daemon's log under the child's PID.
 // Teardown begins with the end of all children: they are told together, and
-// have half of the shutdown time-out.
+// have half of the shutdown time-out. Before a restart that spares the tasks that
+// outlive it (forker.OutliveRestart): the next program has them from its start,
+// and they go on when its Setup begins. Where the lock is lost they end, too.
 func (d *Daemon) Children() *forker.Group { return &d.children }
 
 // Go runs f in a goroutine, within the same limits as the children: see
@@ -74,12 +76,16 @@ func (d *Daemon) tellOfChild(h HookInfo) {
 }
 
 // stopChildren ends all children within half of the shutdown time-out, so that
-// teardown has the other half.
-func (d *Daemon) stopChildren(ctx context.Context) {
+// teardown has the other half. Those that outlive a restart are spared before one.
+func (d *Daemon) stopChildren(ctx context.Context, restart bool) {
 	limit := d.set.shutdownTimeout / 2
 	ctx, cancel := clockwork.WithTimeout(ctx, d.host.Clock, limit)
 	defer cancel()
-	for _, i := range d.children.Stop(ctx) {
+	stop := d.children.Stop
+	if restart {
+		stop = d.children.StopForRestart
+	}
+	for _, i := range stop(ctx) {
 		switch {
 		case i.PID == 0 && i.Worker:
 			d.Logf("Error: worker of pool %s does not return from %s: it is left behind", i.Task, i.Doing)
@@ -93,17 +99,32 @@ func (d *Daemon) stopChildren(ctx context.Context) {
 	}
 }
 
+// adoptChildren takes over the children that the program before has handed over.
+func (d *Daemon) adoptChildren() {
+	if d.inherited == nil {
+		return
+	}
+	adopted, err := d.children.Adopt(d.inherited.Children)
+	for _, i := range adopted {
+		d.Logf("Adopted: child %d (task %s), which runs since %s", i.PID, i.Task, i.Started.Format(time.DateTime))
+	}
+	if err != nil {
+		d.Alertf("Error: %v", err)
+	}
+}
+
 // stopChildrenBy ends all children within a limit, beside all else: the lock is
 // lost, and they must not go on without it.
 func (d *Daemon) stopChildrenBy(limit time.Duration) {
-	if len(d.children.List()) == 0 {
-		return
+	if len(d.children.List()) > 0 {
+		go d.endChildren(limit)
 	}
-	go func() {
-		ctx, cancel := clockwork.WithTimeout(context.Background(), d.host.Clock, limit)
-		defer cancel()
-		d.children.Stop(ctx)
-	}()
+}
+
+func (d *Daemon) endChildren(limit time.Duration) {
+	ctx, cancel := clockwork.WithTimeout(context.Background(), d.host.Clock, limit)
+	defer cancel()
+	d.children.Stop(ctx)
 }
 
 // killChildren ends what children an end without teardown has left.

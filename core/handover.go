@@ -30,6 +30,7 @@ type handover struct {
 	Restarts pastRestarts    `json:"restarts"`
 	Alerts   json.RawMessage `json:"alerts,omitempty"` // mail.Queue's
 	Log      logfile.Held    `json:"log,omitzero"`
+	Children string          `json:"children,omitempty"` // forker's handoff
 }
 
 func readHandover(state []byte) (*handover, error) {

@@ -296,6 +296,14 @@ func (m *machine) handOff(h *handover, next *reexec.Program) error {
 	}
 	h.PIDFile = value
 	passOn(next, file)
+	if !m.ending.plan.noLease { // else they are about to end
+		children, err := m.d.children.Handoff()
+		if err != nil {
+			return err
+		}
+		h.Children = children.Value
+		next.Files = append(next.Files, children.Files...)
+	}
 	if m.inherited != nil {
 		m.passInheritance(h)
 	}

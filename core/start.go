@@ -15,6 +15,7 @@ func (m *machine) begin() {
 	m.watchdog.every = m.d.host.Supervisor.Watchdog() / 2
 	if m.inherited != nil {
 		m.d.log.Open() // it was ours before, so errors of the start belong there
+		m.d.adoptChildren()
 	}
 	m.jobs.start(checked, m.jobs.ctx, m.d.checkEnvironment)
 	m.jobs.begin()
@@ -49,6 +50,9 @@ func (m *machine) refuseStart(message string) state {
 
 func (m *machine) onLeased(e event) state {
 	m.keepLease()
+	if e.err != nil { // also those that a restart has spared do not go on without the lock
+		m.d.stopChildrenBy(grace)
+	}
 	switch held := errors.Is(e.err, lock.ErrHeld); {
 	case held && (m.d.set.standby || m.heldByFormerLease(e.err) || m.waitsOut()):
 		return m.waitForHolder(e.err)

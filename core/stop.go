@@ -178,6 +178,7 @@ func (m *machine) tearDown() state {
 	m.ending.final.Store(!plan.restart && !plan.resume)
 	m.ending.flushed.Store(false)
 	m.ending.failed.Store(plan.code != 0)
+	handOver := !m.ending.final.Load() && !plan.noLease
 	look := m.ending.final.Load() && m.lease != nil && m.lease.lost // else the next program finds out who holds it
 	warmUp := m.warmUp.latest
 	return m.startTeardown(func(ctx context.Context) {
@@ -188,7 +189,7 @@ func (m *machine) tearDown() state {
 		if look {
 			defer m.d.look(ctx)
 		}
-		m.d.stopChildren(ctx)
+		m.d.stopChildren(ctx, handOver)
 		if !plan.bare {
 			defer m.d.tearDown(ctx) // also after a handler that ends this goroutine
 			m.d.handleResults()
@@ -263,6 +264,8 @@ func (m *machine) conclude() state {
 		return m.resume()
 	case m.ending.plan.restart:
 		return m.replace()
+	case m.d.children.Paused() && !m.ending.forced: // they were to outlive a restart, which is an end by now
+		return m.tearDown()
 	}
 	return m.exit(m.ending.plan.code)
 }
@@ -291,6 +294,7 @@ func (m *machine) giveUpLease() state {
 		return m.exit(plan.code)
 	}
 	plan := m.ending.plan
+	limit := m.lease.lossGrace()
 	lease := m.dropLease()
 	// The PID file goes before the lock is free: who wins that takes the file next.
 	m.forgetLease(plan.noLease || !plan.restart && !plan.resume)
@@ -299,6 +303,9 @@ func (m *machine) giveUpLease() state {
 	m.setTimeout(timeUpAt, 2*releaseTimeout+grace)
 	m.releasing = true
 	return m.startTeardown(func(context.Context) {
+		if plan.noLease { // not even those that outlive a restart go on without the lock
+			m.d.endChildren(limit)
+		}
 		lease.stop()
 		lease.release()
 	})

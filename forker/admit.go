@@ -131,6 +131,7 @@ func (g *Group) start(c *child) error {
 	g.mu.Lock()
 	c.process, c.pid = process, process.PID()
 	c.started, c.startedAt = clock.Wall(), clock.Now()
+	c.dueAt = c.startedAt.Add(min(c.settings.timeout, forever))
 	info := g.info(c)
 	g.mu.Unlock()
 	if g.OnFork != nil && !c.inProcess() {
@@ -157,11 +158,13 @@ func (g *Group) Refuse() {
 	}
 }
 
-// Accept undoes Refuse and Stop: a restart that was given up goes on with this.
+// Accept undoes Refuse, Stop and StopForRestart: a restart that was given up goes
+// on with this. Children that were adopted go on with it, too.
 func (g *Group) Accept() {
 	g.mu.Lock()
-	g.closed = false
+	g.closed, g.stopping = false, false
 	g.mu.Unlock()
+	g.resume()
 	for _, live := range g.livePools() {
 		live.accept()
 	}

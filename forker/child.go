@@ -32,7 +32,6 @@ type child struct {
 	tell, kill         chan struct{} // closed to have it signalled
 	tellOnce, killOnce sync.Once
 	limits             chan time.Duration // what is left of its time, from now on
-	timedOut           bool               // attend's own
 
 	stdout, stderr lineWriter
 
@@ -49,7 +48,11 @@ type child struct {
 	startedAt time.Time
 	endedAt   time.Time
 	exit      Exit
+	dueAt     time.Time // when attend's timer fires
+	timedOut  bool      // written by attend alone
+	paused    bool
 	attended  bool // somebody waits for its end
+	lost      bool // somebody did, in the program before
 	reported  bool // Fork returns why it was not started
 }
 
@@ -93,8 +96,8 @@ func (c *child) command(g *Group) Command {
 	return Command{
 		Task: c.task, Worker: c.worker != nil, Input: c.input, Setup: c.settings.daemon, Args: g.Args,
 		Environment: c.settings.env, Dir: c.settings.dir, Nice: c.settings.nice, Memory: c.settings.memory,
-		MaxBytes: g.maxBytes(),
-		Stdout:   &c.stdout, Stderr: &c.stderr,
+		MaxBytes: g.maxBytes(), Outlives: c.settings.outlives,
+		Stdout: &c.stdout, Stderr: &c.stderr,
 		Message: func(m Message) {
 			<-c.announced
 			g.receive(c, m)
@@ -157,7 +160,7 @@ func (g *Group) attend(c *child, timer clockwork.Timer) {
 			g.signal(c, syscall.SIGKILL, Killed)
 		case d := <-c.limits:
 			if !c.timedOut {
-				timer.Reset(min(d, forever))
+				g.setTimer(c, timer, d)
 			}
 		case <-timer.C():
 			if c.timedOut {
@@ -170,11 +173,22 @@ func (g *Group) attend(c *child, timer clockwork.Timer) {
 				return
 			default:
 			}
+			g.mu.Lock()
 			c.timedOut = true
+			g.mu.Unlock()
 			g.signal(c, syscall.SIGTERM, Told)
-			timer.Reset(c.settings.grace)
+			g.setTimer(c, timer, c.settings.grace)
 		}
 	}
+}
+
+// setTimer sets the timer of attend.
+func (g *Group) setTimer(c *child, timer clockwork.Timer, d time.Duration) {
+	d = min(d, forever)
+	g.mu.Lock()
+	c.dueAt = g.clock().Now().Add(d)
+	g.mu.Unlock()
+	timer.Reset(d)
 }
 
 // tell asks a child to end.
@@ -246,12 +260,12 @@ func (c *child) conclude(exit Exit) ([]byte, error) {
 		return nil, &SizeError{"result", m.Size, m.Limit}
 	case m.Kind == Refused:
 		return nil, errors.New(m.Text)
-	case c.settings.memory > 0 && c.crash.outOfMemory:
+	case c.settings.memory > 0 && c.crash.OutOfMemory:
 		return nil, fmt.Errorf("%w: it needed more than its limit of %d bytes (Memory)", ErrMemory, c.settings.memory)
-	case exit.Code == 2 && c.crash.value != "":
-		return nil, &PanicError{c.crash.value, strings.Join(c.crash.stack, "\n")}
+	case exit.Code == 2 && c.crash.Value != "":
+		return nil, &PanicError{c.crash.Value, strings.Join(c.crash.Stack, "\n")}
 	}
-	return nil, &ExitError{Exit: exit, Began: c.began, Stderr: strings.Join(c.crash.last, "\n")}
+	return nil, &ExitError{Exit: exit, Began: c.began, Stderr: strings.Join(c.crash.Last, "\n")}
 }
 
 // closed tells whether a channel that only gets closed is.
@@ -282,12 +296,17 @@ func (g *Group) end(c *child, result []byte, err error) {
 	}
 	g.mu.Lock()
 	g.running = slices.DeleteFunc(g.running, func(other *child) bool { return other == c })
+	g.change()
+	g.mu.Unlock()
+	close(c.done)
+}
+
+// change wakes those who wait for a change; mu is held.
+func (g *Group) change() {
 	if g.changed != nil {
 		close(g.changed)
 		g.changed = nil
 	}
-	g.mu.Unlock()
-	close(c.done)
 }
 
 // explain says which child an error is about.

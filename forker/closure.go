@@ -16,7 +16,8 @@ import (
 // is called, which leaves behind what has not returned at its limit. OnFork and
 // OnReap are not told.
 //
-// The options [Nice], [Memory], [Dir], [Env] and [WithSetup] need a process and are refused.
+// The options [Nice], [Memory], [Dir], [Env], [WithSetup] and [OutliveRestart]
+// need a process and are refused.
 func (g *Group) Go(f func(ctx context.Context) error, options ...Option) error {
 	if f == nil {
 		return errors.New("forker: run a function: it is nil")
@@ -24,7 +25,7 @@ func (g *Group) Go(f func(ctx context.Context) error, options ...Option) error {
 	name := runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name()
 	s, err := g.settings(options)
 	if err == nil && s.needsProcess() {
-		err = errors.New("Nice, Memory, Dir, Env and WithSetup need a process: make it a task")
+		err = errors.New("Nice, Memory, Dir, Env, WithSetup and OutliveRestart need a process: make it a task")
 	}
 	if err == nil {
 		c := newChild(name, nil, s)

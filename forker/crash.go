@@ -19,29 +19,29 @@ var memorySayings = []string{
 
 // crash is what a child's standard error tells about its end.
 type crash struct {
-	last        []string
-	value       string   // of the last panic or fatal error of the Go runtime
-	stack       []string // what follows it
-	outOfMemory bool
+	Last        []string `json:"last,omitempty"`
+	Value       string   `json:"value,omitempty"` // of the last panic or fatal error of the Go runtime
+	Stack       []string `json:"stack,omitempty"` // what follows it
+	OutOfMemory bool     `json:"out_of_memory,omitempty"`
 }
 
 // note reads a line of standard error.
 func (k *crash) note(line string) {
-	if len(k.last) == maxLast {
-		k.last = append(k.last[:0], k.last[1:]...)
+	if len(k.Last) == maxLast {
+		k.Last = append(k.Last[:0], k.Last[1:]...)
 	}
-	k.last = append(k.last, line)
+	k.Last = append(k.Last, line)
 
 	value, panicked := strings.CutPrefix(line, "panic: ")
 	switch {
 	case panicked:
-		k.value, k.stack = value, nil
+		k.Value, k.Stack = value, nil
 	case strings.HasPrefix(line, "fatal error: "):
-		k.value, k.stack = line, nil
-	case k.value != "" && len(k.stack) < maxStack:
-		k.stack = append(k.stack, line)
+		k.Value, k.Stack = line, nil
+	case k.Value != "" && len(k.Stack) < maxStack:
+		k.Stack = append(k.Stack, line)
 	}
 	for _, said := range memorySayings {
-		k.outOfMemory = k.outOfMemory || strings.Contains(line, said)
+		k.OutOfMemory = k.OutOfMemory || strings.Contains(line, said)
 	}
 }

@@ -80,7 +80,9 @@
 // place. A grandchild that leaves the process group (setsid(2)) is not found.
 //
 // Exec in place (package reexec) closes the pipe as well: children end before a
-// restart, or with it. [OnStarterThread] is where such an exec belongs.
+// restart, or with it, but for those that outlive it ([OutliveRestart]). For them
+// the pipe alone is what ends with the daemon, and [Group.Handoff] hands it over.
+// [OnStarterThread] is where such an exec belongs.
 //
 // # Limits
 //

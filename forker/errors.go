@@ -34,6 +34,10 @@ var (
 	// ErrWorkerDied says that a call's worker ended before it answered.
 	ErrWorkerDied = errors.New("its worker died")
 
+	// ErrLost says that a child has a result, and nobody has asked for it since
+	// a restart.
+	ErrLost = errors.New("its result is lost: it was waited for, and nobody has asked for it since the restart (Task.Adopted)")
+
 	// ErrMemory says that a child reached its limit of memory.
 	ErrMemory = errors.New("out of memory")
 )

@@ -96,14 +96,16 @@ type Group struct {
 	// Done of its handle.
 	OnFailure func(Info, error)
 
-	mu      sync.Mutex
-	closed  bool
-	running []*child // in the order in which they were started
-	queue   []*child
-	pools   []*livePool
-	watches map[string]*deathWatch // by task
-	revived []string               // tasks whose watch has ended
-	changed chan struct{}          // closed when a child has ended; nil where nobody waits
+	mu       sync.Mutex
+	closed   bool
+	stopping bool     // by Stop: no child is to be paused
+	running  []*child // in the order in which they were started
+	adopted  []*child // that nobody has asked for yet
+	queue    []*child
+	pools    []*livePool
+	watches  map[string]*deathWatch // by task
+	revived  []string               // tasks whose watch has ended
+	changed  chan struct{}          // closed when a child has ended; nil where nobody waits
 }
 
 // Forker is what a task is forked by: a Group or what has one, as a daemon.

@@ -56,7 +56,7 @@ func (s *startInfo) run(setup DaemonSetup) {
 		<-dead
 		killOwnGroup()
 	}()
-	softenParentDeath()
+	changeParentDeath(s.Outlives)
 	runtime.UnlockOSThread()
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)

@@ -26,6 +26,12 @@ func TestMain(m *testing.M) {
 		time.Sleep(3 * roletest.Patience)
 		os.Exit(0)
 	}
+	if path := os.Getenv("TEST_WAITS_FOR"); path != "" {
+		for exists := false; !exists; time.Sleep(time.Millisecond) {
+			_, err := os.Stat(path)
+			exists = err == nil
+		}
+	}
 	forker.Main()
 	roletest.Main(m, roles)
 }

@@ -67,6 +67,7 @@ type settings struct {
 	dir      string
 	env      []string
 	daemon   bool // its Setup runs first
+	outlives bool // a restart
 
 	// The task's own, in the child.
 	environment, setup, teardown func(ctx context.Context, c *Child) error
@@ -74,7 +75,7 @@ type settings struct {
 
 // needsProcess reports whether they mean nothing to a goroutine.
 func (s *settings) needsProcess() bool {
-	return s.nice != 0 || s.memory != 0 || s.dir != "" || len(s.env) > 0 || s.daemon || s.ofTask()
+	return s.nice != 0 || s.memory != 0 || s.dir != "" || len(s.env) > 0 || s.daemon || s.outlives || s.ofTask()
 }
 
 func option(bad string, apply func(*settings)) Option { return Option{apply, bad} }
@@ -149,6 +150,15 @@ func Env(variables ...string) Option {
 // reaches the daemon. The child must reach Main or Run of the daemon, and not
 // forker.Main before it. Where a harness plays children, Setup is not run again.
 func WithSetup() Option { return option("", func(s *settings) { s.daemon = true }) }
+
+// OutliveRestart lets the child go on when its daemon executes the next program
+// in its own place, which takes it over: it has the time that was left, counts
+// against the limits, its output goes to the log, and it ends with the daemon.
+// [Task.Adopted] returns it there. What it executes in its own place (execve(2))
+// does not die with a daemon that is killed, as that of other children does. A
+// child that two restarts find before it has reached [Main] is killed (Linux).
+// Where the daemon cannot hand it over, it ends before the exec, as others do.
+func OutliveRestart() Option { return option("", func(s *settings) { s.outlives = true }) }
 
 // CheckEnvironment, as an option of [NewTask], runs f in each child before its
 // SetUp. An error, best one that joins all that is wrong, is the task's.

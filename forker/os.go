@@ -19,7 +19,7 @@ type OS struct {
 	Path string
 }
 
-var _ Processes = OS{}
+var _ Adopter = OS{}
 
 // reachedMain says that this process has called Main.
 var reachedMain atomic.Bool
@@ -42,7 +42,7 @@ func (o OS) Start(c Command) (Process, error) {
 		closeAll(p.files())
 		return nil, explain(o.Path, c.Dir, err)
 	}
-	p.serve(c)
+	p.serve(c, nil)
 	return p, nil
 }
 
@@ -78,7 +78,7 @@ func (p *osProcess) start(path string, c Command, theirs []*os.File) error {
 	info := startInfo{
 		Task: c.Task, Worker: c.Worker, Parent: os.Getpid(), Pipe: inode, Length: len(c.Input),
 		MaxBytes: c.MaxBytes, Nice: c.Nice, Memory: c.Memory,
-		Setup: c.Setup, Args: c.Args,
+		Setup: c.Setup, Args: c.Args, Outlives: c.Outlives,
 	}
 	cmd := exec.Command(path, "task", c.Task)
 	cmd.Args[0] = os.Args[0]
@@ -94,7 +94,7 @@ func (p *osProcess) start(path string, c Command, theirs []*os.File) error {
 		starter.release()
 		return err
 	}
-	p.process = cmd.Process
+	p.process, p.onStarter = cmd.Process, true
 	return nil
 }
 

@@ -2,6 +2,7 @@ package forker
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,12 +22,23 @@ type osProcess struct {
 	input                    *os.File
 	stdout, stderr, messages *pipe.Pipe
 	serving                  sync.WaitGroup // the goroutines at the pipes
+	onStarter                bool           // the starter thread is held for it
+
+	gate gate // where those goroutines wait while it is paused
+
+	// What is on its way; to be looked at while it is paused.
+	unsent []byte        // of its argument
+	unread *bytes.Buffer // the beginning of a message
+	ahead  *bufio.Reader // holds what follows that
+	before *bytes.Reader // what comes before all that is in the pipe
 
 	sending  chan struct{} // holds a value while something is written to input
 	cutShort error         // why a message was not sent as a whole
 
-	mu     sync.Mutex // held while the group is signalled, and while its leader is reaped
-	reaped bool
+	mu      sync.Mutex // held while the group is signalled, and while its leader is reaped
+	reaped  bool
+	ending  bool          // it has ended, and is reaped next
+	resumed chan struct{} // closed when it is resumed; nil where it is not paused
 }
 
 // files returns this process's ends of the pipes that are open.
@@ -43,29 +55,84 @@ func (p *osProcess) files() []*os.File {
 	return files
 }
 
-// serve moves what goes through the pipes.
-func (p *osProcess) serve(c Command) {
+// serve moves what goes through the pipes. before was read of what the child says
+// when it had another daemon's program.
+func (p *osProcess) serve(c Command, before []byte) {
 	if raw, err := p.input.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) { widen(int(fd), len(c.Input)) })
 	}
 	p.sending <- struct{}{}
-	p.serving.Go(func() {
-		_, _ = p.input.Write(c.Input) // a child that ends early reads no more
+	p.unsent = c.Input
+	p.goServe(func() {
+		p.give()
 		<-p.sending
 	})
-	p.serving.Go(func() { _, _ = io.Copy(c.Stdout, p.stdout) })
-	p.serving.Go(func() { _, _ = io.Copy(c.Stderr, p.stderr) })
-	p.serving.Go(func() {
-		messages := bufio.NewReader(p.messages)
-		for {
-			m, err := readMessage(messages, c.MaxBytes)
-			if err != nil {
-				break
-			}
-			c.Message(m)
-		}
-		_, _ = io.Copy(io.Discard, p.messages) // so that no child hangs in a write
+	p.goServe(func() { _, _ = io.Copy(c.Stdout, gated{p.stdout, &p.gate}) })
+	p.goServe(func() { _, _ = io.Copy(c.Stderr, gated{p.stderr, &p.gate}) })
+	messages := gated{p.messages, &p.gate}
+	p.before = bytes.NewReader(before)
+	p.ahead = bufio.NewReader(io.MultiReader(p.before, messages))
+	p.goServe(func() {
+		p.receive(c)
+		_, _ = io.Copy(io.Discard, messages) // so that no child hangs in a write
 	})
+}
+
+// goServe runs f in a goroutine.
+func (p *osProcess) goServe(f func()) {
+	p.gate.enter()
+	p.serving.Go(func() {
+		defer p.gate.leave()
+		p.gate.pass()
+		f()
+	})
+}
+
+// give writes the child's argument. A child that ends early reads no more.
+func (p *osProcess) give() {
+	for ; len(p.unsent) > 0; p.gate.pass() {
+		n, err := p.input.Write(p.unsent)
+		p.unsent = p.unsent[n:]
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) { // which is of a pause
+			return
+		}
+	}
+}
+
+// receive hands on the messages. One that may have to be handed to the next
+// program is kept until it is complete.
+func (p *osProcess) receive(c Command) {
+	var messages io.Reader = p.ahead
+	if c.Outlives {
+		p.unread = new(bytes.Buffer)
+		messages = io.TeeReader(messages, p.unread)
+	}
+	for {
+		m, err := readMessage(messages, c.MaxBytes)
+		if err != nil {
+			return
+		}
+		c.Message(m)
+		if p.unread != nil {
+			p.unread.Reset()
+		}
+	}
+}
+
+// gated is a pipe whose reader waits at the gate while it is paused.
+type gated struct {
+	pipe *pipe.Pipe
+	gate *gate
+}
+
+func (g gated) Read(to []byte) (int, error) {
+	for {
+		n, err := g.pipe.Read(to)
+		if !errors.Is(err, pipe.ErrPaused) {
+			return n, err
+		}
+		g.gate.pass()
+	}
 }
 
 // PID returns the child's number.
@@ -120,7 +187,9 @@ func (p *osProcess) Send(ctx context.Context, m Message) error {
 // Wait waits for the end.
 func (p *osProcess) Wait() Exit {
 	exit := p.reap()
-	starter.release()
+	if p.onStarter {
+		starter.release()
+	}
 	p.input.Close() // ends a write
 	for _, reading := range []*pipe.Pipe{p.stdout, p.stderr, p.messages} {
 		reading.Stop()
@@ -131,9 +200,11 @@ func (p *osProcess) Wait() Exit {
 }
 
 // reap kills the group when its leader has ended, and only then waits for that:
-// until then the number cannot be another's.
+// until then the number cannot be another's. It does not while the child is
+// paused.
 func (p *osProcess) reap() Exit {
 	err := p.awaitEnd()
+	p.awaitResume()
 	if err != nil { // it cannot be watched, so its group is not killed
 		return exitOf(p.process.Wait())
 	}

@@ -19,7 +19,7 @@ func program() string {
 	return path
 }
 
-func softenParentDeath() {}
+func changeParentDeath(bool) {}
 
 func limitMemory(int64) error {
 	return errors.New("a limit of a child's memory is not available on " + runtime.GOOS + ": leave out forker.Memory there")

@@ -26,14 +26,22 @@ func program() string {
 	return self
 }
 
-// softenParentDeath makes the parent's death send SIGHUP in place of SIGKILL.
+// changeParentDeath makes the parent's death send SIGHUP in place of SIGKILL.
 // From here on SIGHUP, or the end of the pipe, tells a child that its parent has
 // died, and it then kills its whole group, for which it must still live. What it executes in its
 // own place has no handler and dies by SIGHUP. The setting is the calling
 // thread's, which must be the main one.
-func softenParentDeath() {
+//
+// A child that outlives an exec of its parent gets no signal: an exec ends all
+// threads but one, and so each time the one that the child counts as its parent,
+// or the one of children of a program before. The pipe alone tells it.
+func changeParentDeath(outlives bool) {
+	sig := syscall.SIGHUP
+	if outlives {
+		sig = 0
+	}
 	if unix.Gettid() == os.Getpid() {
-		_ = unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGHUP), 0, 0, 0)
+		_ = unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(sig), 0, 0, 0)
 	}
 }
 

@@ -124,6 +124,8 @@ func (c *PoolConfig) check() error {
 	switch {
 	case s.ofTask():
 		return fmt.Errorf("CheckEnvironment, SetUp and TearDown are options of tasks: set its Setup and Teardown")
+	case s.outlives:
+		return fmt.Errorf("OutliveRestart is an option of tasks: workers end before a restart")
 	case s.timeout != 0 || s.atMost != 0 || s.whenFull != Refuse:
 		return fmt.Errorf("Timeout, AtMost and IfFull are no options of a worker: set its Timeout, Workers and Full")
 	case c.InProcess && (s.needsProcess() || c.RecycleMemory > 0):

@@ -3,6 +3,7 @@ package forker
 import (
 	"context"
 	"io"
+	"os"
 	"syscall"
 )
 
@@ -49,6 +50,10 @@ type Command struct {
 	// MaxBytes is the largest argument or result in bytes.
 	MaxBytes int
 
+	// Outlives says that the child does not end when its daemon executes the
+	// next program (see [Adopter]). A worker has it not.
+	Outlives bool
+
 	// Stdout and Stderr receive what the child prints, each from one
 	// goroutine. They may block; the child then waits.
 	Stdout, Stderr io.Writer
@@ -82,6 +87,46 @@ type Process interface {
 	// the Command's functions. Who else holds its pipes does not matter. It is
 	// called once.
 	Wait() Exit
+}
+
+// Handoff is what passes a child, or all of a group's, to the next program of
+// the same process.
+type Handoff struct {
+	// Value is what Adopt of the next program is given.
+	Value string
+
+	// Files must stay open across the exec, under the same descriptors.
+	Files []*os.File
+}
+
+// Adopter is Processes whose children can outlive their daemon's program. Those
+// that are started with Command.Outlives are Pausable.
+type Adopter interface {
+	Processes
+
+	// Adopt takes over a child that the program before of this process has
+	// handed off. It is paused, and ends within c's limits as one of Start. An
+	// error says that the child is lost; it has been killed then.
+	Adopt(handoff string, c Command) (Pausable, error)
+}
+
+// Pausable is a child that can be handed to the next program.
+type Pausable interface {
+	Process
+
+	// Pause makes the child wait with what it prints and says, and Wait with
+	// reaping it, until Resume. It returns nil when nothing of the child reaches
+	// the Command's functions any more, os.ErrProcessDone where Wait is about to
+	// return, and ctx's cause where a function has not returned by then; the
+	// child is not paused then.
+	Pause(ctx context.Context) error
+
+	// Resume undoes Pause. Nothing of what the child said is lost.
+	Resume()
+
+	// Handoff returns what the next program needs to go on with the child, which
+	// must be paused, and can be resumed if no exec follows.
+	Handoff() (Handoff, error)
 }
 
 // MessageKind says what a child says in private, or what it is told.

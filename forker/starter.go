@@ -36,6 +36,17 @@ func (s *starterThread) hold() {
 	}()
 }
 
+// holdIfHeld keeps the thread, as hold does, if somebody does so already.
+func (s *starterThread) holdIfHeld() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.holders == 0 {
+		return false
+	}
+	s.holders++
+	return true
+}
+
 func (s *starterThread) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,11 +68,13 @@ func (s *starterThread) do(f func()) {
 // OnStarterThread runs f on the thread that starts the children, and returns
 // when f does. A process that executes another program in its place
 // (reexec.OS.Exec) while children live must do so there: the exec ends every
-// other thread, and Linux kills a child when the thread that started it ends.
-// A child that has reached [Main] also ends when its pipe is closed, as exec
-// does, so that today no child outlives a restart.
+// other thread, and Linux kills a child that has not reached [Main] when the
+// thread that started it ends. Where no child lives, f runs as it is.
 func OnStarterThread(f func()) {
-	starter.hold()
+	if !starter.holdIfHeld() {
+		f()
+		return
+	}
 	defer starter.release()
 	starter.do(f)
 }

@@ -35,6 +35,8 @@ type startInfo struct {
 	Nice     int    `json:"nice,omitempty"`
 	Memory   int64  `json:"memory,omitempty"`
 
+	Outlives bool `json:"outlives,omitempty"` // an exec of the daemon
+
 	Setup bool     `json:"setup,omitempty"`
 	Args  []string `json:"args,omitempty"`
 }

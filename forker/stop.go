@@ -20,23 +20,52 @@ const killPatience = 5 * time.Second
 // that did not end within five seconds has not the state Ended, nor has a
 // function that does not return.
 func (g *Group) Stop(ctx context.Context) []Info {
+	g.mu.Lock()
+	g.stopping = true
+	g.mu.Unlock()
+	g.resume()
+	defer g.endAdopted()
+	return g.stop(ctx, func(*child) bool { return false })
+}
+
+// StopForRestart does as Stop, but spares the children that outlive a restart:
+// it pauses them, so that Handoff can hand them over. What they print and say
+// waits in the meantime. One that cannot be paused until ctx is done, because a
+// function of the group does not return, is killed as well.
+func (g *Group) StopForRestart(ctx context.Context) []Info {
+	defer g.endAdopted()
+	return g.stop(ctx, func(c *child) bool { return c.settings.outlives })
+}
+
+// stop ends the children but for those to be spared, which it pauses.
+func (g *Group) stop(ctx context.Context, spares func(*child) bool) []Info {
 	g.Refuse()
 	for _, live := range g.livePools() {
 		live.end()
 	}
+	var spared []*child
 	for _, c := range g.all() {
-		c.askToEnd()
+		if spares(c) {
+			spared = append(spared, c)
+		} else {
+			c.askToEnd()
+		}
 	}
-	if g.awaitNone(ctx, func(*child) bool { return true }) {
+	g.pause(ctx, spared)
+	ends := func(c *child) bool { return !c.paused } // mu is held
+	if g.awaitNone(ctx, ends) {
 		return nil
 	}
 	left := g.all()
+	g.mu.Lock()
+	left = slices.DeleteFunc(left, func(c *child) bool { return c.paused })
+	g.mu.Unlock()
 	for _, c := range left {
 		c.forceEnd()
 	}
 	ctx, cancel := clockwork.WithTimeout(context.WithoutCancel(ctx), g.clock(), killPatience)
 	defer cancel()
-	g.awaitNone(ctx, func(c *child) bool { return !c.inProcess() })
+	g.awaitNone(ctx, func(c *child) bool { return ends(c) && !c.inProcess() })
 	var killed []Info
 	for _, c := range left {
 		if info := g.infoOf(c); info.State != Ended || info.Exit.Signal == syscall.SIGKILL {

@@ -33,7 +33,7 @@ func Real() Host {
 		Clock:      clock,
 		Process:    self.Info(),
 		Starter:    self,
-		Self:       self,
+		Self:       inPlace{self},
 		Children:   forker.OS{},
 		Init:       self.Init,
 		PIDFiles:   pidfile.Disk(clock),
@@ -55,6 +55,14 @@ func Real() Host {
 		Terminal:   hasTerminal,
 		Exit:       os.Exit,
 	}
+}
+
+// inPlace executes the next program on the thread that keeps children alive.
+type inPlace struct{ *reexec.OS }
+
+func (s inPlace) Exec(p reexec.Program) (err error) {
+	forker.OnStarterThread(func() { err = s.OS.Exec(p) })
+	return err
 }
 
 // InTest reports whether this process is a test binary that go test runs: its

@@ -66,7 +66,7 @@ func TestBadInputIsToldInOneLine(t *testing.T) {
 		{name: "fork: negative", args: []string{"--fork=-1"}, want: []string{"--fork -1 is too small: give 0 or more"}},
 		{name: "children: none", args: []string{"--max-children", "0"}, want: []string{"--max-children 0 is too small: give 1 or more"}},
 		{name: "calls: negative", args: []string{"--calls=-1"}, want: []string{"--calls -1 is too small: give 0 or more"}},
-		{name: "task: unknown", args: []string{"--fork", "1", "--task", "sing"}, want: []string{"--task", "finish,crash,hang,print,grandchild,stubborn"}},
+		{name: "task: unknown", args: []string{"--fork", "1", "--task", "sing"}, want: []string{"--task", "finish,crash,hang,print,grandchild,stubborn,outlive"}},
 		{name: "count: no number", args: []string{"--hang", "often"}, want: []string{`--hang "often": it is no whole number`}},
 		{name: "alerts without a recipient", args: []string{"--alerts", "smtp://localhost:25"}, want: []string{"alerts have no recipient"}},
 		{name: "a recipient without alerts", args: []string{"--to", "a@example.com"}, want: []string{"--to: ", "give --alerts"}},

@@ -74,6 +74,62 @@ func TestARestartEndsTheChildrenFirst(t *testing.T) {
 	s.eventually("the end", func() bool { return len(s.living()) == 0 })
 }
 
+// outliving starts a drill with a task that outlives a restart, restarts it, and
+// returns both PIDs.
+func (s *site) outliving() (daemon, child int) {
+	s.Helper()
+	daemon = s.detach(s.args("--fork", "1", "--task", "outlive", "--max-children", "1")...)
+	s.logged("outliving 3", 1)
+	for _, pid := range s.living() {
+		if pid != daemon {
+			child = pid
+		}
+	}
+	require.NoError(s, syscall.Kill(daemon, syscall.SIGHUP))
+	s.logged("Restart: 1 (SIGHUP)", 1)
+	s.logged(fmt.Sprintf("] %d Adopted: child %d (task outlive)", daemon, child), 1)
+	return daemon, child
+}
+
+// A task that outlives a restart goes on, is heard, takes its place among the
+// children, and has its result read by the next program.
+func TestATaskOutlivesARestart(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	daemon, child := s.outliving()
+	s.logged("forked 0 tasks so far", 1)
+	said := regexp.MustCompile(fmt.Sprintf(`\] %d outliving (\d+)\n`, child))
+	heard := len(said.FindAllString(s.read("log"), -1))
+	s.eventually("more of it", func() bool { return len(said.FindAllString(s.read("log"), -1)) > heard+3 })
+	require.NoError(t, syscall.Kill(child, syscall.SIGUSR2))
+	s.logged(fmt.Sprintf(`the task that has outlived a restart, PID %d, has returned "outlive", <nil>`, child), 1)
+	require.False(t, alive(child))
+	require.NoError(t, syscall.Kill(daemon, syscall.SIGTERM))
+	s.gone(daemon)
+	for n, m := range said.FindAllStringSubmatch(s.read("log"), -1) {
+		require.Equal(t, fmt.Sprint(n+1), m[1], "a line was lost, or came twice")
+	}
+	s.requireEnd(0)
+}
+
+func TestAStopEndsATaskThatHasOutlivedARestart(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	daemon, child := s.outliving()
+	require.NoError(t, syscall.Kill(daemon, syscall.SIGTERM))
+	s.gone(daemon)
+	require.False(t, alive(child))
+	s.requireEnd(0)
+}
+
+func TestSIGKILLAfterARestartLeavesNoChild(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	daemon, _ := s.outliving()
+	require.NoError(t, syscall.Kill(daemon, syscall.SIGKILL))
+	s.eventually("the end of all processes", func() bool { return len(s.living()) == 0 })
+}
+
 func TestWhatATaskLeavesInItsGroupIsKilled(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

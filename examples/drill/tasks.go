@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -58,12 +60,27 @@ var tasks = map[string]*forker.Task[printer, string]{
 		c.Logf("ignoring SIGTERM")
 		select {}
 	}),
+
+	"outlive": task("outlive", func(ctx context.Context, c *forker.Child, _ printer) error {
+		enough := make(chan os.Signal, 1)
+		signal.Notify(enough, syscall.SIGUSR2) //nolint:forbidigo // in a process of the task's own
+		for n := 1; ; n++ {
+			c.Logf("outliving %d", n)
+			select {
+			case <-time.After(50 * time.Millisecond): //nolint:forbidigo // likewise
+			case <-enough:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}, forker.OutliveRestart()),
 }
 
-func task(name string, run func(context.Context, *forker.Child, printer) error) *forker.Task[printer, string] {
+func task(name string, run func(context.Context, *forker.Child, printer) error, options ...forker.Option) *forker.Task[printer, string] {
 	return forker.NewTask(name, func(ctx context.Context, c *forker.Child, p printer) (string, error) {
 		return name, run(ctx, c, p)
-	})
+	}, options...)
 }
 
 // squares are the workers of --calls, and square is what they are asked for.
@@ -87,8 +104,8 @@ type children struct {
 
 func (k *children) flags(app *kingpin.Application) {
 	app.Flag("fork", "Each execute forks N tasks.").PlaceHolder("N").IntVar(&k.fork)
-	app.Flag("task", "What they do: finish, crash, hang, print, grandchild or stubborn.").
-		Default("finish").EnumVar(&k.task, "finish", "crash", "hang", "print", "grandchild", "stubborn")
+	app.Flag("task", "What they do: finish, crash, hang, print, grandchild, stubborn or outlive (a restart; SIGUSR2 ends it).").
+		Default("finish").EnumVar(&k.task, "finish", "crash", "hang", "print", "grandchild", "stubborn", "outlive")
 	app.Flag("print-bytes", "The task print writes so many bytes.").Default("1000000").IntVar(&k.printBytes)
 	app.Flag("max-children", "At most N children at once; what is over it is refused and counted.").
 		Default(fmt.Sprint(forker.DefaultMax)).IntVar(&k.most)
@@ -109,8 +126,15 @@ func (k *children) limit(d *core.Daemon) error {
 	return nil
 }
 
-// start forks the tasks of a beat.
+// start forks the tasks of a beat. Those that the program before has left are
+// waited for.
 func (k *children) start(d *core.Daemon) error {
+	for _, h := range tasks["outlive"].Adopted(d) {
+		go func() {
+			name, err := h.Wait(context.Background())
+			d.Logf("the task that has outlived a restart, PID %d, has returned %q, %v", h.PID(), name, err)
+		}()
+	}
 	if k.fork == 0 {
 		return nil
 	}

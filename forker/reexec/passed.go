@@ -1,6 +1,7 @@
 package reexec
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,17 @@ func passed(fd int) (passedFile, error) {
 	return passedFile{FD: fd, Device: uint64(st.Dev), Inode: uint64(st.Ino)}, nil
 }
 
+// passedOf describes an open file, without a call of its Fd: that would end its
+// deadlines, which are needed if the exec fails.
+func passedOf(file *os.File) (f passedFile, err error) {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return f, err
+	}
+	controlErr := raw.Control(func(fd uintptr) { f, err = passed(int(fd)) })
+	return f, errors.Join(err, controlErr)
+}
+
 // there reports whether the descriptor is still that file.
 func (f passedFile) there() bool {
 	now, err := passed(f.FD)
@@ -34,7 +46,7 @@ func (f passedFile) there() bool {
 // descriptors.
 func (s *startInfo) putFiles(files []*os.File, given []passedFile) (fds []int, err error) {
 	for _, file := range files {
-		f, err := passed(int(file.Fd()))
+		f, err := passedOf(file)
 		if err != nil {
 			return nil, err
 		}

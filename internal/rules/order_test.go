@@ -63,7 +63,7 @@ var orders = []order{
 		dir: "daemontest/internal/world",
 		files: `
 			doc.go time.go childlanes.go met.go wall.go signaleffects.go signals.go temporary.go files.go locked.go timers.go process.go label.go generation.go
-			childpipe.go child.go childoutput.go childsignals.go childinput.go childlife.go
+			childpipe.go child.go childheld.go childoutput.go childsignals.go childinput.go childlife.go
 			logfiles.go records.go pidfile.go program.go replies.go streams.go supervisor.go steps.go reexec.go
 			observe.go mail.go spool.go clock.go lockfaults.go locks.go processlock.go machine.go
 			stacks.go causes.go watchdog.go world.go children.go network.go sockets.go life.go play.go`,

@@ -36,11 +36,12 @@ type ChildPlan struct {
 // the bubble. Like a process it has a number, reacts to signals in lanes of its
 // own, and dies with its daemon. It is safe for concurrent use.
 type Child struct {
-	g       *Generation // its daemon's
+	process *Process // its daemon
+	time    *worldTime
 	record  *timeline.Source
 	pid     int
-	number  int // among those of its task
-	command forker.Command
+	number  int            // among those of its task
+	command forker.Command // but for its functions
 	plan    ChildPlan
 	block   childBlock
 	link    string // below which it knows Dir
@@ -57,7 +58,14 @@ type Child struct {
 	gone    chan struct{} // closed when it has ended
 	drained chan struct{} // closed when the daemon has taken what it wrote
 
-	mu         sync.Mutex // held for instants only
+	handed chan *Generation // the next program that has adopted it
+
+	mu         sync.Mutex     // held for instants only
+	g          *Generation    // its daemon's present one
+	to         forker.Command // the functions that what it says goes to
+	unpaused   chan struct{}  // closed when it is resumed; nil where it is not paused
+	handingOff bool           // an exec of its daemon leaves it alone
+	reaping    bool
 	began      bool
 	resumed    chan struct{} // not nil while it is stopped
 	signals    signalSet     // those that wait for its lane
@@ -71,10 +79,22 @@ type Child struct {
 	group      []*grandchild
 }
 
-var _ forker.Process = (*Child)(nil)
-
 // errTerminated is the cause with which signal.NotifyContext ends a context.
 var errTerminated = errors.New("terminated signal received")
+
+// generation returns its daemon's program.
+func (c *Child) generation() *Generation {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.g
+}
+
+// functions returns where what it says goes to.
+func (c *Child) functions() forker.Command {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.to
+}
 
 // PID returns the child's number.
 func (c *Child) PID() int { return c.pid }
@@ -86,7 +106,7 @@ func (c *Child) Task() string { return c.command.Task }
 func (c *Child) Number() int { return c.number }
 
 // Daemon returns the process that it is a child of.
-func (c *Child) Daemon() *Process { return c.g.process }
+func (c *Child) Daemon() *Process { return c.process }
 
 // String names the child.
 func (c *Child) String() string {
@@ -128,7 +148,7 @@ func (c *Child) awake() bool {
 		c.mu.Unlock()
 		switch {
 		case over:
-			<-c.g.time.judged
+			<-c.time.judged
 			return false
 		case resumed == nil:
 			return true
@@ -148,7 +168,7 @@ func (c *Child) End(exit forker.Exit) {
 	if c.over {
 		return
 	}
-	c.over, c.exit, c.endedAt = true, exit, c.g.time.now()
+	c.over, c.exit, c.endedAt = true, exit, c.time.now()
 	c.record.Add(timeline.End, exit.String())
 	_ = os.Remove(c.link)
 	c.pipe.close()

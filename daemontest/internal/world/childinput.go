@@ -20,11 +20,12 @@ const frameSize = 64
 var errNoReader = fmt.Errorf("the child takes no messages any more: %w", syscall.EPIPE)
 
 // Send is forker.Process's.
-func (c *Child) Send(ctx context.Context, m forker.Message) error {
+func (h held) Send(ctx context.Context, m forker.Message) error {
+	c := h.Child
 	m.Data = c.given(m.Data)
 	for {
-		if !c.g.awake() {
-			return c.g.freeze()
+		if !h.g.awake() {
+			return h.g.freeze()
 		}
 		c.mu.Lock()
 		reaped, over, cut := c.reaped, c.over, c.cutShort
@@ -49,7 +50,7 @@ func (c *Child) Send(ctx context.Context, m forker.Message) error {
 		select {
 		case <-full:
 		case <-c.gone:
-		case <-c.g.gone:
+		case <-h.g.gone:
 		case <-ctx.Done():
 			err := fmt.Errorf("the child has not taken the message: %w", context.Cause(ctx))
 			c.mu.Lock()

@@ -40,12 +40,15 @@ func (c *Child) instead(_ context.Context, call forker.Message) (outcome forker.
 }
 
 // dieWithDaemon kills the child when its daemon is no more, or has executed the
-// next program.
+// next program and has not handed the child over.
 func (c *Child) dieWithDaemon() {
-	select {
-	case <-c.g.gone:
-	case <-c.gone:
-		return
+	for g := c.generation(); g != nil; {
+		select {
+		case <-g.gone:
+			g = c.successor()
+		case <-c.gone:
+			return
+		}
 	}
 	c.block.sleepUntil(childSignal)
 	c.mu.Lock()
@@ -81,22 +84,23 @@ func (c *Child) Works(d time.Duration) error {
 }
 
 // Hangs never returns before the scenario is judged.
-func (c *Child) Hangs() { <-c.g.time.judged }
+func (c *Child) Hangs() { <-c.time.judged }
 
 // Wait is forker.Process's.
-func (c *Child) Wait() forker.Exit {
-	for _, event := range []<-chan struct{}{c.gone, c.drained} {
+func (h held) Wait() forker.Exit {
+	for _, event := range []<-chan struct{}{h.gone, h.drained} {
 		select {
 		case <-event:
-		case <-c.g.gone:
+		case <-h.g.gone:
 		}
 	}
-	if !c.g.awake() {
-		_ = c.g.freeze()
+	h.awaitResume()
+	if !h.g.awake() {
+		_ = h.g.freeze()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.reaped = c.g.alive()
-	c.endGroup(syscall.SIGKILL)
-	return c.exit
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.reaped = h.g.alive()
+	h.endGroup(syscall.SIGKILL)
+	return h.exit
 }

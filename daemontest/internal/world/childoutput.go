@@ -2,6 +2,7 @@ package world
 
 import (
 	"bytes"
+	"io"
 
 	"github.com/evertick/evertick/forker"
 )
@@ -39,7 +40,7 @@ func (c *Child) Say(m forker.Message) {
 	}
 	m.Data = c.returned(m.Data)
 	m.Text = string(c.returned([]byte(m.Text)))
-	c.put(len(m.Data)+len(m.Text)+len(m.Stack), func() { c.command.Message(m) })
+	c.put(len(m.Data)+len(m.Text)+len(m.Stack), func() { c.functions().Message(m) })
 }
 
 // childStream is a standard stream of a child.
@@ -49,17 +50,21 @@ type childStream struct {
 }
 
 func (s childStream) Write(b []byte) (int, error) {
-	to := s.c.command.Stdout
-	if s.stderr {
-		to = s.c.command.Stderr
-	}
 	n := len(b)
 	for len(b) > 0 {
 		part := append([]byte(nil), b[:min(len(b), pipeRead)]...)
 		b = b[len(part):]
-		s.c.put(len(part), func() { _, _ = to.Write(part) })
+		s.c.put(len(part), func() { _, _ = s.to().Write(part) })
 	}
 	return n, nil
+}
+
+// to returns where the stream goes to now.
+func (s childStream) to() io.Writer {
+	if s.stderr {
+		return s.c.functions().Stderr
+	}
+	return s.c.functions().Stdout
 }
 
 // Bounded returns m, or that its result is larger than the child may return.
@@ -78,10 +83,10 @@ func (c *Child) Prints(text string, stderr bool) {
 // given is what the daemon gives the child: a path of its own in it becomes the
 // child's.
 func (c *Child) given(given []byte) []byte {
-	return bytes.ReplaceAll(given, []byte(linkOf(c.g.dir)+"/"), []byte(c.link+"/"))
+	return bytes.ReplaceAll(given, []byte(linkOf(c.generation().dir)+"/"), []byte(c.link+"/"))
 }
 
 // returned is the reverse, for what the child returns to its daemon.
 func (c *Child) returned(given []byte) []byte {
-	return bytes.ReplaceAll(given, []byte(c.link+"/"), []byte(linkOf(c.g.dir)+"/"))
+	return bytes.ReplaceAll(given, []byte(c.link+"/"), []byte(linkOf(c.generation().dir)+"/"))
 }

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"context"
 	"sync"
 )
 
@@ -21,9 +22,16 @@ type childPipe struct {
 	bytes   int
 	closed  bool
 	changed chan struct{} // closed at the next change
+
+	paused         bool
+	taking         bool   // the daemon's side is about to do the next thing, or does it
+	resumed        bool   // it is to wait for a lane first
+	sleepUntilLane func() // does so
 }
 
-func newChildPipe() *childPipe { return &childPipe{changed: make(chan struct{})} }
+func newChildPipe(sleepUntilLane func()) *childPipe {
+	return &childPipe{changed: make(chan struct{}), sleepUntilLane: sleepUntilLane}
+}
 
 // change wakes all who wait; the mutex is held.
 func (p *childPipe) change() {
@@ -65,8 +73,14 @@ func (p *childPipe) next() (take func(), empty <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
+	case p.paused:
+		return nil, p.changed
+	case p.resumed:
+		p.resumed, p.taking = false, true
+		return p.sleepUntilLane, nil
 	case len(p.waiting) > 0:
 		take, p.waiting = p.waiting[0], p.waiting[1:]
+		p.taking = true
 		return take, nil
 	case p.closed:
 		return nil, nil
@@ -83,24 +97,62 @@ func (p *childPipe) close() {
 }
 
 // pump hands on what comes through the pipe, as the daemon's own goroutines do,
-// until its end; not while the daemon is stopped.
-func (p *childPipe) pump(g *Generation) {
+// until its end, or the generation's, of which it returns false; not while the
+// daemon is stopped.
+func (p *childPipe) pump(g *Generation) bool {
 	for {
 		take, empty := p.next()
 		switch {
 		case take != nil:
 			if !g.awake() {
-				return
+				return false
 			}
 			take()
+			p.taken()
 		case empty == nil:
-			return
+			return true
 		default:
 			select {
 			case <-empty:
 			case <-g.gone:
-				return
+				return false
 			}
 		}
 	}
+}
+
+// taken notes that what next returned is done.
+func (p *childPipe) taken() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.taking = false
+	p.change()
+}
+
+// pause lets next return nothing, and waits until what it has returned is done,
+// or ctx is done.
+func (p *childPipe) pause(ctx context.Context) error {
+	p.mu.Lock()
+	p.paused = true
+	for p.taking {
+		changed := p.changed
+		p.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			p.resume()
+			return context.Cause(ctx)
+		}
+		p.mu.Lock()
+	}
+	p.mu.Unlock()
+	return nil
+}
+
+// resume undoes pause.
+func (p *childPipe) resume() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.paused, p.resumed = false, true
+	p.change()
 }

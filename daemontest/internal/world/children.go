@@ -16,7 +16,7 @@ type processes struct {
 	g *Generation
 }
 
-var _ forker.Processes = processes{}
+var _ forker.Adopter = processes{}
 
 // Start starts a child, which begins in a lane of its own.
 func (p processes) Start(command forker.Command) (forker.Process, error) {
@@ -31,12 +31,40 @@ func (p processes) Start(command forker.Command) (forker.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	go func() {
-		c.pipe.pump(p.g)
-		close(c.drained)
-	}()
+	go c.pump(p.g)
 	go c.live()
-	return c, nil
+	return held{c, p.g}, nil
+}
+
+// pump hands on to a generation what the child says.
+func (c *Child) pump(g *Generation) {
+	if c.pipe.pump(g) {
+		close(c.drained)
+	}
+}
+
+// Adopt takes over the child that a handoff names.
+func (p processes) Adopt(handoff string, command forker.Command) (forker.Pausable, error) {
+	if !p.g.awake() {
+		return nil, p.g.freeze()
+	}
+	for _, c := range p.w.Children() {
+		if c.Daemon() == p.g.process && fmt.Sprint(c.pid) == handoff && c.isHandedOff() {
+			c.adopt(p.g, command)
+			return held{c, p.g}, nil
+		}
+	}
+	return nil, fmt.Errorf("%q is no handoff of a child", handoff)
+}
+
+// adopt lets another program of the child's process have it, paused as it is.
+func (c *Child) adopt(g *Generation, command forker.Command) {
+	c.mu.Lock()
+	c.g, c.to = g, command
+	c.handingOff = false
+	c.mu.Unlock()
+	c.handed <- g
+	go c.pump(g)
 }
 
 // refusal returns why a child cannot be started.
@@ -73,11 +101,13 @@ func (w *World) planChild(task string) (plan ChildPlan, number int) {
 // newChild returns a child that does not run yet.
 func (w *World) newChild(g *Generation, command forker.Command, plan ChildPlan, number int) (*Child, error) {
 	pid, slot := w.newPID()
+	block := w.time.childBlock(slot)
+	sleepUntilLane := func() { block.sleepUntil(childCalled) }
 	c := &Child{
-		g: g, record: g.process.record.As(pid), pid: pid, number: number, plan: plan,
-		block: w.time.childBlock(slot), pipe: newChildPipe(),
-		input: newChildPipe(), calls: make(chan forker.Message, callsAhead),
-		gone: make(chan struct{}), drained: make(chan struct{}),
+		g: g, process: g.process, time: g.time, record: g.process.record.As(pid), pid: pid, number: number, plan: plan,
+		block: block, pipe: newChildPipe(sleepUntilLane),
+		input: newChildPipe(sleepUntilLane), calls: make(chan forker.Message, callsAhead),
+		gone: make(chan struct{}), drained: make(chan struct{}), handed: make(chan *Generation, 1),
 	}
 	dir, err := g.files.link(fmt.Sprint(pid))
 	if err != nil {
@@ -85,7 +115,7 @@ func (w *World) newChild(g *Generation, command forker.Command, plan ChildPlan, 
 	}
 	c.link = linkOf(dir)
 	command.Input = c.given(command.Input)
-	c.command = command
+	c.command, c.to = command, command
 	c.ctx, c.tell = context.WithCancelCause(context.Background())
 	c.record.Add(timeline.Fork, ForkText(command.Task, number))
 	w.mu.Lock()
@@ -116,7 +146,7 @@ func (w *World) Children() []*Child {
 // which ends by itself, or executes the next one.
 func (w *World) checkChildren(p *Process, how string) {
 	for _, c := range w.Children() {
-		if c.Daemon() != p || c.g.over.Load() {
+		if c.Daemon() != p || c.generation().over.Load() || c.isHandedOff() {
 			continue
 		}
 		switch _, _, reaped := c.Exit(); {
@@ -131,7 +161,7 @@ func (w *World) checkChildren(p *Process, how string) {
 // Leave starts a process in the process group of a child.
 func (w *World) Leave(c *Child) {
 	pid, _ := w.newPID()
-	left := &grandchild{pid: pid, record: c.g.process.record.As(pid)}
+	left := &grandchild{pid: pid, record: c.process.record.As(pid)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over {

@@ -8,11 +8,11 @@ import (
 )
 
 // Signal is forker.Process's: the daemon sends a signal.
-func (c *Child) Signal(sig syscall.Signal) error {
-	if !c.g.awake() {
-		return c.g.freeze()
+func (h held) Signal(sig syscall.Signal) error {
+	if !h.g.awake() {
+		return h.g.freeze()
 	}
-	return c.Kill(sig)
+	return h.Kill(sig)
 }
 
 // Kill does what kill(2) does to the child's process group. A signal arrives in

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,8 +24,12 @@ type Pipe struct {
 	// File is the reading end, to be closed by its owner.
 	File *os.File
 
-	rest int // of maxRest
+	rest    int // of maxRest
+	stopped atomic.Bool
 }
+
+// ErrPaused says that Read has taken nothing, because of Pause.
+var ErrPaused = errors.New("the pipe is paused")
 
 // New returns a pipe and its writing end.
 func New() (*Pipe, *os.File, error) {
@@ -32,14 +37,20 @@ func New() (*Pipe, *os.File, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &Pipe{read, maxRest}, write, nil
+	return Of(read), write, nil
 }
 
-// Read blocks for more, but after Stop.
+// Of returns the pipe whose reading end is file, which can have deadlines.
+func Of(file *os.File) *Pipe { return &Pipe{File: file, rest: maxRest} }
+
+// Read blocks for more, but after Stop and Pause.
 func (p *Pipe) Read(to []byte) (int, error) {
 	n, err := p.File.Read(to)
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, err
+	}
+	if !p.stopped.Load() {
+		return 0, ErrPaused
 	}
 	raw, err := p.File.SyscallConn()
 	if err != nil {
@@ -58,4 +69,14 @@ func (p *Pipe) Read(to []byte) (int, error) {
 }
 
 // Stop makes Read end where nothing is left in the pipe.
-func (p *Pipe) Stop() { _ = p.File.SetReadDeadline(time.Unix(1, 0)) }
+func (p *Pipe) Stop() {
+	p.stopped.Store(true)
+	_ = p.File.SetReadDeadline(time.Unix(1, 0))
+}
+
+// Pause makes Read return ErrPaused, and leave what is in the pipe there, until
+// Resume. It is not for a pipe that was stopped.
+func (p *Pipe) Pause() { _ = p.File.SetReadDeadline(time.Unix(1, 0)) }
+
+// Resume undoes Pause.
+func (p *Pipe) Resume() { _ = p.File.SetReadDeadline(time.Time{}) }
