@@ -12,6 +12,7 @@ import (
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core/host"
+	"github.com/evertick/evertick/forker"
 	"github.com/evertick/evertick/lock"
 	"github.com/evertick/evertick/logfile"
 	"github.com/evertick/evertick/mail"
@@ -83,6 +84,9 @@ type declaration struct {
 	recipients []string
 	spool      string                            // empty: the default
 	newQueue   func(mail.QueueConfig) alertQueue // nil without alerts
+
+	childOptions []forker.Option
+	maxChildren  int // 0: forker's default
 
 	restartEvery       time.Duration
 	restartAboveMemory uint64

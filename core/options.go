@@ -12,6 +12,7 @@ import (
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core/host"
+	"github.com/evertick/evertick/forker"
 	"github.com/evertick/evertick/lock"
 	"github.com/evertick/evertick/logfile"
 	"github.com/evertick/evertick/mail"
@@ -638,6 +639,22 @@ func ShutdownTimeout(timeout time.Duration) Option {
 func CancelOnStop() Option {
 	return func(s *declaration) error {
 		s.cancelOnStop = true
+		return nil
+	}
+}
+
+// ChildLimits are the limits of the daemon's children: at most so many of them at
+// once, and options for all of them (forker.AtMost of each task, forker.IfFull,
+// Timeout, Grace, Nice, Memory, …), which those of a task or of one Fork
+// override. 0 means forker.DefaultMax. What is wrong is refused at the
+// start. Without this option the fields of Daemon.Children may be set.
+func ChildLimits(most int, options ...forker.Option) Option {
+	return func(s *declaration) error {
+		g := forker.Group{Max: most, Options: options}
+		if err := g.Check(); err != nil {
+			return fmt.Errorf("limits of children: %w", err)
+		}
+		s.maxChildren, s.childOptions = most, options
 		return nil
 	}
 }

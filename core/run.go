@@ -157,6 +157,12 @@ func (d *Daemon) fold() {
 	d.set = defaults()
 	d.set.expand = d
 	d.refused = errors.Join(err, d.set.apply(d.options), d.set.setValues(values))
+	if d.set.maxChildren > 0 {
+		d.children.Max = d.set.maxChildren
+	}
+	if d.set.childOptions != nil {
+		d.children.Options = d.set.childOptions
+	}
 	hooks := &d.host.Hooks
 	if d.set.lock != nil {
 		d.set.lock = d.bound(d.set.lock)

@@ -24,7 +24,11 @@ func (g *Group) Go(f func(ctx context.Context) error, options ...Option) error {
 	}
 	name := runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name()
 	s, err := g.settings(options)
-	if err == nil && s.needsProcess() {
+	var own settings
+	for _, o := range options {
+		o.apply(&own)
+	}
+	if err == nil && own.needsProcess() {
 		err = errors.New("Nice, Memory, Dir, Env, WithSetup and OutliveRestart need a process: make it a task")
 	}
 	if err == nil {

@@ -2,6 +2,7 @@ package forker
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -50,6 +51,11 @@ type Group struct {
 	// child that is started after a pause lives. The pause grows from a second
 	// to five minutes. Zero means DefaultMaxEarlyDeaths.
 	MaxEarlyDeaths int
+
+	// Options are for all children: those of a task, a pool and a Fork come after
+	// them and count. Functions and workers in this process take of them what
+	// needs no process; a worker takes no Timeout, AtMost and IfFull.
+	Options []Option
 
 	// Clock is for time-outs. Nil means the real one.
 	Clock clockwork.Clock
@@ -255,7 +261,21 @@ func (g *Group) check() error {
 	if g.MaxBytes > maxMaxBytes {
 		return fmt.Errorf("Group.MaxBytes is %d, more than %d", g.MaxBytes, maxMaxBytes)
 	}
+	var s settings
+	for _, o := range g.Options {
+		o.apply(&s)
+	}
+	if s.ofTask() {
+		return errors.New("CheckEnvironment, SetUp and TearDown are options of NewTask, not of a Group")
+	}
 	return nil
+}
+
+// Check returns what is wrong with the fields that are limits. Each Fork does so,
+// too.
+func (g *Group) Check() error {
+	_, err := g.settings()
+	return err
 }
 
 // settings are what options add up to, the later ones last.
@@ -268,7 +288,7 @@ func (g *Group) settings(lists ...[]Option) (settings, error) {
 	if err := g.check(); err != nil {
 		return s, err
 	}
-	for _, list := range lists {
+	for _, list := range append([][]Option{g.Options}, lists...) {
 		if err := check(list); err != nil {
 			return s, err
 		}

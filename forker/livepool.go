@@ -263,7 +263,7 @@ func (l *livePool) startWorker(w *worker) {
 	g := l.group
 	s, err := g.settings(l.pool.config.Options)
 	if err == nil {
-		s.timeout, s.whenFull, s.atMost = l.pool.config.Timeout, Refuse, 0
+		s.timeout, s.whenFull, s.atMost, s.outlives = l.pool.config.Timeout, Refuse, 0, false
 		w.child = newChild(l.pool.name, nil, s)
 		w.child.worker = w
 		err = g.fork(w.child)
