@@ -3,6 +3,7 @@ package explore
 import (
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/evertick/evertick/core"
@@ -26,7 +27,7 @@ func (w *watcher) forking(d *core.Daemon) string {
 // restart is decided, and before a daemon may set up, and at no other time. A
 // fork during which the state changes, from before to what it is now, may have
 // come to either.
-func (w *watcher) forked(d *core.Daemon, before string, h *forker.Handle[int], err error) {
+func (w *watcher) forked(d *core.Daemon, before string, h *forker.Handle[int], outlives bool, err error) {
 	g := generation(d)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -35,7 +36,7 @@ func (w *watcher) forked(d *core.Daemon, before string, h *forker.Handle[int], e
 		return
 	}
 	if err == nil {
-		w.handles = append(w.handles, handle{p.pid, h})
+		w.handles = append(w.handles, handle{p.pid, g, outlives, h})
 	}
 	closed := errors.Is(err, forker.ErrClosed)
 	switch was, is := mayFork(before), mayFork(p.state); {
@@ -46,6 +47,60 @@ func (w *watcher) forked(d *core.Daemon, before string, h *forker.Handle[int], e
 	}
 	if err != nil && !closed && !errors.Is(err, forker.ErrFull) {
 		w.violated(p.pid, "a fork fails: %v", err)
+	}
+}
+
+// submitted checks that calls are taken as long as children are, and notes one
+// that was.
+func (w *watcher) submitted(d *core.Daemon, before string, c *forker.Call[int], number int64, err error) {
+	g := generation(d)
+	w.mu.Lock()
+	p := w.process(g.PID())
+	there := g.Alive() && !p.exited
+	closed := errors.Is(err, forker.ErrClosed)
+	switch {
+	case !there:
+	case closed && mayFork(before) && mayFork(p.state):
+		w.violated(p.pid, "a call is refused while the daemon is %s", p.state)
+	case err != nil && !closed && !errors.Is(err, forker.ErrFull):
+		w.violated(p.pid, "a call fails: %v", err)
+	}
+	var its *submitted
+	if err == nil && there {
+		its = &submitted{daemon: p.pid, program: g, call: c, number: number}
+		w.calls = append(w.calls, its)
+	}
+	w.mu.Unlock()
+	if its == nil {
+		return
+	}
+	c.Then(func(int, error) { // takes the live pool's mutex, so the watcher's is free
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if its.told++; its.told > 1 {
+			w.violated(its.daemon, "the end of a call is told twice")
+		}
+	})
+}
+
+// judgeCalls judges the calls in the end: none was run twice, and each has ended,
+// and was told to the loop, unless its program could not come to that.
+func (w *watcher) judgeCalls(complain func(int, string, ...any)) {
+	for _, c := range w.calls {
+		count, _ := executions.LoadAndDelete(c.number)
+		if n, ran := count.(*atomic.Int64); ran && n.Load() > 1 {
+			complain(c.daemon, "a call was run %d times", n.Load())
+		}
+		killed := slices.ContainsFunc(w.sim.Processes(), func(p *world.Process) bool { return p.PID() == c.daemon && p.Killed() })
+		if killed || w.process(c.daemon).says(withoutTeardown...) {
+			continue
+		}
+		switch {
+		case c.call.State() != forker.CallEnded:
+			complain(c.daemon, "a call is %s in the end", c.call.State())
+		case c.told == 0:
+			complain(c.daemon, "the end of a call was not told")
+		}
 	}
 }
 
@@ -75,6 +130,9 @@ func (w *watcher) reaped(h core.HookInfo) {
 // has died with its daemon, at once.
 func (w *watcher) judgeChildren(ends map[int]time.Duration, complain func(int, string, ...any)) {
 	for _, h := range w.handles {
+		if h.outlives && !h.program.Alive() { // the next program may have it
+			continue
+		}
 		if h.child.Info().State != forker.Ended && !slices.ContainsFunc(w.sim.Processes(), func(p *world.Process) bool { return p.PID() == h.daemon && p.Killed() }) {
 			complain(h.daemon, "the handle of a child (PID %d) has not ended", h.child.PID())
 		}

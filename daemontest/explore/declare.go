@@ -63,7 +63,11 @@ func (l *Life) declare(
 			}))
 		}
 		if len(l.Forks) > 0 {
-			options = append(options, core.On(core.HookReap, func(_ context.Context, _ *core.Daemon, h core.HookInfo) { reaped(h) }))
+			options = append(options, core.On(core.HookReap, func(_ context.Context, d *core.Daemon, h core.HookInfo) {
+				if generation(d).Alive() { // else the next program may have the child
+					reaped(h)
+				}
+			}))
 		}
 		d := core.New("poller", append(options, extra...)...)
 		l.limitChildren(d)

@@ -179,6 +179,7 @@ func (d drawer) children(l *Life) {
 			At:   pick(d, "forks in", PreExecute, PreExecute, PreExecute, Setup, Teardown, OnRestart),
 			Many: pick(d, "children", 1, 2, 5),
 			Does: pick(d, "child does", childDeeds...),
+			As:   pick(d, "child is", Plain, Outliving, Called),
 		}
 		if f.At == PreExecute {
 			f.N = int64(pick(d, "forks in iteration", 1, 2, 3, 5, 10))

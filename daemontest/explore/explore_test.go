@@ -54,7 +54,10 @@ func everything() explore.Life {
 		explore.Takes, explore.Sleeps, explore.Hangs, explore.Fails, explore.Panics, explore.Crashes,
 	} {
 		at := []explore.Place{explore.PreExecute, explore.Setup, explore.Teardown, explore.OnRestart}[i%4]
-		l.Forks = append(l.Forks, explore.Fork{At: at, N: 1, Many: i, Does: does, For: time.Second})
+		l.Forks = append(l.Forks, explore.Fork{
+			At: at, N: 1, Many: i, Does: does, For: time.Second,
+			As: []explore.ChildKind{explore.Plain, explore.Outliving, explore.Called}[i%3],
+		})
 	}
 	l.MaxChildren, l.QueueChildren, l.ChildTimeout = 3, true, 4*time.Second
 	for i, does := range []explore.Action{

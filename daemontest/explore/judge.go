@@ -46,6 +46,7 @@ func (w *watcher) judge(played daemontest.Played) []string {
 	}
 	w.judgeRecovery(ends, complain)
 	w.judgeChildren(ends, complain)
+	w.judgeCalls(complain)
 	if kept := w.sim.Locks.Kept(); len(kept) > 0 && !w.says("the lock was not given back") && !w.life.does(LockLost, LockPaused) {
 		wrong = append(wrong, "still held by a process that has exited: "+strings.Join(kept, ", "))
 	}

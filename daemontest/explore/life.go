@@ -67,7 +67,18 @@ type Fork struct {
 	Many int           // how many
 	Does Deed          // what each of them does
 	For  time.Duration `json:",omitzero"` // Takes, Sleeps
+	As   ChildKind     `json:",omitzero"`
 }
+
+// ChildKind is what is forked.
+type ChildKind string
+
+// The kinds of children.
+const (
+	Plain     ChildKind = ""
+	Outliving ChildKind = "outlives" // a restart
+	Called    ChildKind = "called"   // calls of a pool's workers, in place of children
+)
 
 // Deed is what a function does.
 type Deed string

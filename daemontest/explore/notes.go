@@ -26,12 +26,24 @@ type watcher struct {
 	lastBegun  time.Duration // of any iteration
 	reaps      map[int]int   // how often a child was reaped, by PID
 	handles    []handle
+	calls      []*submitted
 }
 
 // handle is one of a child of a daemon.
 type handle struct {
-	daemon int
-	child  *forker.Handle[int]
+	daemon   int
+	program  *world.Generation
+	outlives bool
+	child    *forker.Handle[int]
+}
+
+// submitted is one of the calls of a daemon.
+type submitted struct {
+	daemon  int
+	program *world.Generation
+	call    *forker.Call[int]
+	number  int64
+	told    int // how often its end was
 }
 
 // process is what is known of one process.

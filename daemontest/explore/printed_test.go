@@ -127,13 +127,13 @@ var _ = func(t *testing.T) {
 			}),
 			core.Setup(func(_ context.Context, d *core.Daemon) error {
 				for range 1 {
-					_, _ = explore.Start(d, explore.Sleeps, time.Second)
+					_, _ = explore.Start(d, explore.Sleeps, time.Second, forker.OutliveRestart())
 				}
 				return nil
 			}),
 			core.Teardown(func(_ context.Context, d *core.Daemon) error {
 				for range 2 {
-					_, _ = explore.Start(d, explore.Hangs, time.Second)
+					_, _, _ = explore.Submit(d, explore.Hangs, time.Second)
 				}
 				return nil
 			}),
@@ -145,13 +145,13 @@ var _ = func(t *testing.T) {
 			core.On(core.HookPreExecute, func(_ context.Context, d *core.Daemon, _ core.HookInfo) {
 				if d.Iteration() == 1 {
 					for range 4 {
-						_, _ = explore.Start(d, explore.Panics, time.Second)
+						_, _ = explore.Start(d, explore.Panics, time.Second, forker.OutliveRestart())
 					}
 				}
 			}),
 			core.Setup(func(_ context.Context, d *core.Daemon) error {
 				for range 5 {
-					_, _ = explore.Start(d, explore.Crashes, time.Second)
+					_, _, _ = explore.Submit(d, explore.Crashes, time.Second)
 				}
 				return nil
 			}),

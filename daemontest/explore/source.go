@@ -238,7 +238,11 @@ func (l *Life) actionSource(s Step) string {
 
 // source returns what the fork does, as Go source.
 func (f Fork) source() string {
-	text := fmt.Sprintf("for range %d {\n_, _ = explore.Start(d, explore.%s, %s)\n}", f.Many, deedNames[f.Does], source(f.For))
+	call := map[ChildKind]string{
+		Plain: "_, _ = explore.Start(d, explore.%s, %s)", Outliving: "_, _ = explore.Start(d, explore.%s, %s, forker.OutliveRestart())",
+		Called: "_, _, _ = explore.Submit(d, explore.%s, %s)",
+	}[f.As]
+	text := fmt.Sprintf("for range %d {\n%s\n}", f.Many, fmt.Sprintf(call, deedNames[f.Does], source(f.For)))
 	if f.At == PreExecute {
 		text = fmt.Sprintf("if d.Iteration() == %d {\n%s\n}", f.N, text)
 	}
