@@ -51,13 +51,17 @@ var (
 // daemonWithChildren forks its children in the first iteration of each program.
 func daemonWithChildren() *core.Daemon {
 	forked := false
+	patience := 8 * time.Second
+	if os.Getenv(childrenVariable) == "patient" {
+		patience = time.Hour
+	}
 	logChild := func(_ context.Context, d *core.Daemon, h core.HookInfo) {
 		d.Logf("hook %s: %s %s %v", h.Hook, h.Child.Task, h.Child.State, h.Err)
 	}
 	return core.New(
 		"nursery",
 		core.Every(20*time.Millisecond),
-		core.ShutdownTimeout(8*time.Second),
+		core.ShutdownTimeout(patience),
 		core.On(core.HookFork, logChild), core.On(core.HookReap, logChild),
 		core.Execute(func(_ context.Context, d *core.Daemon) error {
 			if forked {
@@ -172,4 +176,46 @@ func TestADaemonThatHasNotStartedForksNothing(t *testing.T) {
 	d := daemonWithChildren()
 	_, err := greets.Fork(d, "you")
 	require.ErrorIs(t, err, forker.ErrClosed)
+}
+
+// A second SIGTERM waits for no child: the daemon of this test would wait for
+// an hour.
+func TestASecondSIGTERMKillsTheChildren(t *testing.T) {
+	path, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(path)
+	cmd.Env = append(os.Environ(), childrenVariable+"=patient")
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	cmd.Stderr = os.Stderr
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	out := &output{}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		out.read(bufio.NewScanner(stdout))
+	}()
+	var date, clock string
+	var child int
+	_, err = fmt.Sscan(out.await(t, " ignores is there", 1), &date, &clock, &child)
+	require.NoError(t, err)
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	out.await(t, "Shutting Down: SIGTERM", 1)
+	deadline := time.After(30 * time.Second)
+	for over := false; !over; { // a signal within half a second is the same stop
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-read:
+			over = true
+		case <-deadline:
+			require.FailNow(t, "the daemon waits")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	var exit *exec.ExitError
+	require.ErrorAs(t, cmd.Wait(), &exit)
+	require.Equal(t, 1, exit.ExitCode())
+	require.ErrorIs(t, syscall.Kill(child, 0), syscall.ESRCH)
+	out.await(t, "Forced: SIGTERM once more", 1)
 }

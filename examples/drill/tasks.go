@@ -141,7 +141,7 @@ func (k *children) start(d *core.Daemon) error {
 	for range k.fork {
 		switch _, err := tasks[k.task].Fork(d, printer{k.printBytes}); {
 		case errors.Is(err, forker.ErrClosed): // the daemon is about to end
-		case errors.Is(err, forker.ErrFull):
+		case errors.Is(err, forker.ErrFull), errors.Is(err, forker.ErrEarlyDeaths):
 			k.refused++
 		case err != nil:
 			return err
