@@ -280,3 +280,16 @@ func TestNoTaskOutlivesTheLock(t *testing.T) {
 		})
 	}
 }
+
+// Where the checks of the next program fail, the task waits for the one after it,
+// however many there are.
+func TestATaskOutlivesChecksThatFail(t *testing.T) {
+	play(t, equipped(core.Every(time.Second), outlives(), awayAfterExec(14, 60)), daemontest.Scenario{
+		Args: "-d", Children: children(daemontest.Child().Takes(30 * time.Second).Logs("doing page").Returns("a result")),
+		Steps: daemontest.Steps{at(14.5, hup), stopAt(150.5)},
+		Want: daemontest.Want{
+			daemontest.Exit(0), daemontest.ChildrenGone(), childEnds(1, 30, "exit status 0", ""),
+			done("page", `read "a result" <nil>`), daemontest.Logs("no database"),
+		},
+	})
+}

@@ -63,7 +63,10 @@ func (c *Child) adopt(g *Generation, command forker.Command) {
 	c.g, c.to = g, command
 	c.handingOff = false
 	c.mu.Unlock()
-	c.handed <- g
+	select {
+	case c.handed <- g:
+	case <-c.gone: // nobody waits for it any more
+	}
 	go c.pump(g)
 }
 
