@@ -32,10 +32,13 @@ var (
 		return strings.Repeat("x", 3<<20), nil
 	})
 
-	// yields returns when it is told to end.
+	// yields returns when it is told to end. It begins a line that is longer than
+	// those that are handed on, and ends it then.
 	yields = forker.NewTask("yields", func(ctx context.Context, c *forker.Child, n int) (int, error) {
+		fmt.Print(strings.Repeat("y", forker.DefaultMaxLine+1000))
 		c.Logf("there")
 		<-ctx.Done()
+		fmt.Println("end")
 		return n, nil
 	})
 
@@ -66,7 +69,12 @@ type relayed struct {
 func newParent() *parents {
 	p := &parents{said: make(chan struct{}, 100_000)}
 	p.group = &forker.Group{
-		OnLine: func(i forker.Info, text string) { fmt.Println(i.PID, text) },
+		OnLine: func(i forker.Info, text string) {
+			fmt.Println(i.PID, strings.ReplaceAll(text, strings.Repeat("y", 1000), "Y"))
+			if strings.HasPrefix(text, "yy") {
+				p.said <- struct{}{}
+			}
+		},
 		OnLog: func(i forker.Info, text string) {
 			fmt.Println(i.PID, strings.TrimRight(text, "x"))
 			p.said <- struct{}{}
@@ -164,7 +172,7 @@ func ended([]string) {
 		p.group.Accept()
 		h, err := yields.Fork(p.group, 7, forker.OutliveRestart())
 		roletest.Must(err)
-		p.await(1)
+		p.await(2) // the first piece of its line, too
 		p.group.StopForRestart(context.Background())
 		roletest.Must(syscall.Kill(h.PID(), syscall.SIGTERM))
 		for !roletest.Gone(h.PID()) {
@@ -287,6 +295,8 @@ func TestAChildThatIsNotThereYetOutlivesARestart(t *testing.T) {
 func TestAChildThatEndsWithinARestartIsReaped(t *testing.T) {
 	out := outputOf(t, "ended")
 	require.Contains(t, out, " result 7 <nil>\n")
+	require.Regexp(t, `\d+ Y{16}y{384}\n`, out)
+	require.Regexp(t, `\d+ Yend\n`, out, "the rest of the line")
 	require.Contains(t, out, "left: no child processes\n")
 }
 
