@@ -65,14 +65,14 @@ fuzz: ## fuzz every target for 10 s: make fuzz FUZZTIME=5m FUZZ=LockFile
 	@GO=$(GO) tools/fuzz $(FUZZTIME) $(FUZZ)
 
 # They wait more than they work, and so go side by side.
-long: ## the longer forms: locks among 200 faults each, 500 times 20 starters, 60 lives among faults
+long: ## the longer forms: locks among 200 faults each, 500 times 20 starters, 60 lives among faults, 50 deaths of watched daemons
 	@memcached=$$(tools/memcached) && PATH="$$PATH:$${memcached%/*}" && export PATH && \
 	race=$$(GO=$(GO) tools/race) && \
-	$(MAKE) --no-print-directory -j4 RACE_FLAG=$$race long-memcached long-etcd long-starters long-lives
+	$(MAKE) --no-print-directory -j4 RACE_FLAG=$$race long-memcached long-etcd long-starters long-lives long-watchers
 	@echo "make long: all good"
 
 LONG = $(TEST) $(RACE_FLAG) -count=1 -v -timeout 15m -run
-.PHONY: long-memcached long-etcd long-starters long-lives
+.PHONY: long-memcached long-etcd long-starters long-lives long-watchers
 long-memcached:
 	$(LONG) '^TestChaos$$' ./lock/memcachedlock -chaos.rounds 200
 	$(LONG) '^TestRestartsUnderLoad$$' ./memcache -memcache.restarts 100
@@ -85,6 +85,8 @@ long-starters:
 long-lives:
 	$(LONG) '^TestErrorsNeverEndADaemon$$' ./examples/drill -failing 30s
 	$(LONG) '^TestChaos$$' ./examples/drill -chaos.lives 60 -chaos.seed 7
+long-watchers:
+	$(LONG) '^Test(AKilledDaemonIsFollowedByItsWatcher|AKilledWatcherIsFollowedByAnother|ADaemonAndItsWatcherAreKilled)$$' ./examples/drill -watcher.kills 50
 
 # Compares with what was there before, so that it also works outside a git
 # checkout, and leaves alone what is not committed yet.

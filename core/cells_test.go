@@ -448,7 +448,7 @@ func TestNoSetupStartsBesideAnAbandonedOne(t *testing.T) {
 // At interval 0, too, no iteration starts when the lease may be another's.
 func TestIntervalZeroStopsAtTheEndOfTheLease(t *testing.T) {
 	for _, takes := range []time.Duration{10 * time.Millisecond, 500 * time.Millisecond} {
-		play(t, leased(core.Every(0), core.Standby()), daemontest.Scenario{
+		play(t, leased(core.Every(0), core.Standby(), core.Unwatched()), daemontest.Scenario{
 			Args: "-d", Execute: daemontest.Takes(takes),
 			Steps: daemontest.Steps{
 				at(5, halt), at(8.5, daemontest.StealLock(leaseURL)), at(20, cont).AnyOrder(), at(30, daemontest.FreeLock(leaseURL)), at(40, kill),

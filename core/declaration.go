@@ -101,6 +101,7 @@ type declaration struct {
 	shutdownTimeout  time.Duration
 	cancelOnStop     bool
 	supervised       bool
+	unwatched        bool
 
 	standard      []*standardFlag   // of StandardFlags
 	origins       map[string]string // of their values, by name

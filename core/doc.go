@@ -62,7 +62,9 @@
 // how far it came: once a second in the first minute, later more seldom, and once a
 // minute after an hour; without a lock file and a log file there is none. The next start of the daemon on the machine finds it if the process did not
 // end by itself, and tells so in the log and as an alert. A stop, an exit with status 1,
-// a restart in place and a reboot are no such end. Where several instances share the
+// a restart in place and a reboot are no such end. A detached daemon need not
+// wait for somebody to start it: unless [Unwatched] was declared, a small process of the
+// same program does so, and the rules of fatal errors count. Where several instances share the
 // file, it tells of the one that was started last.
 //
 // # How it works
@@ -100,14 +102,14 @@
 //	                           whom it holds its lock; where its state file
 //	                           is; where a crash is told
 //	call validate              how it calls the user's functions; its checks
-//	worker warmup pidfile trial ending health watchdog
+//	worker warmup pidfile trial ending health watchdog watcher
 //	                           the other parts of the machine, each on its own
 //	execute machine            one iteration; the event loop
 //	help command instructions control
 //	                           -H; flags; -i; -s and its replies
-//	schedule housekeeping lock ready dump signals
+//	schedule housekeeping watching lock ready dump signals
 //	                           steps that several events have in common
-//	lossreport stop restart leaseloss standby failure iterate lastwords start
+//	lossreport stop restart leaseloss standby failure iterate lastwords death start
 //	                           what is done at an event, by phase of life
 //	lifecycle run              the table of states and events; Main and Run
 //

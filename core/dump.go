@@ -109,6 +109,9 @@ func (m *machine) dump() string {
 	if text := m.warmUpState(); text != "" {
 		line("Warm-up", "%s", text)
 	}
+	if m.d.watched() {
+		line("Watcher", "%s", m.watcherText())
+	}
 	vitals := m.d.host.Vitals()
 	m.dumpMemory(line, vitals)
 	line("User", "%s", orNone(m.d.host.User()))

@@ -5,7 +5,7 @@ import "fmt"
 // noteFailedChecks alerts that checks have failed, and reports whether they are
 // tried again.
 func (m *machine) noteFailedChecks(what string) bool {
-	plan, inARow := m.planAfterError("Error: "+what, probation)
+	plan, inARow := m.planAfterError("Error: "+what, "fatal error", m.d.history.readyFor(m.d.host.Clock.Boot()))
 	m.failed = failedChecks{checks: what, inARow: inARow}
 	m.d.reply("restart", replyRefused, what)
 	return plan.restart

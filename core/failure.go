@@ -11,7 +11,11 @@ const probation = 10 * time.Second
 
 // onFatal decides what a fatal error leads to.
 func (m *machine) onFatal(line string) state {
-	plan, inARow := m.planAfterError(line, probation)
+	return m.follow(m.planAfterError(line, "fatal error", m.d.history.readyFor(m.d.host.Clock.Boot())))
+}
+
+// follow carries out what planAfterError has decided.
+func (m *machine) follow(plan plan, inARow int) state {
 	m.ending.decide(plan)
 	if !plan.restart {
 		return m.tearDown()
@@ -20,9 +24,10 @@ func (m *machine) onFatal(line string) state {
 	return stateRestarting
 }
 
-// planAfterError logs and alerts an error together with what follows from it.
-// inARow is how many errors led to a restart before it.
-func (m *machine) planAfterError(line string, probation time.Duration) (p plan, inARow int) {
+// planAfterError logs and alerts an error, or a death, together with what follows from
+// it, by how long the daemon had been ready before it. inARow is how many errors led to
+// a restart before it.
+func (m *machine) planAfterError(line, cause string, readyFor time.Duration) (p plan, inARow int) {
 	now := m.d.host.Clock.Boot()
 	set := &m.d.set
 	var refusal string
@@ -30,18 +35,19 @@ func (m *machine) planAfterError(line string, probation time.Duration) (p plan, 
 	switch {
 	case !m.d.restartsByItself():
 		refusal = "without -d or a supervisor there is no automatic restart"
-	case now-m.d.history.readySince() < probation:
+	case readyFor < probation:
 		refusal = fmt.Sprintf("it came within the first %s of run time", probation)
 	default:
 		refusal = fmt.Sprintf("there were %d restarts after errors within %s already", set.maxRestarts, set.restartWindow)
 		inARow, allowed = m.d.history.errorRestart(now, set.restartWindow, set.maxRestarts)
 	}
 	if !allowed {
-		m.d.alert(kindShutdown, fmt.Sprintf("%s\nShutting Down: fatal error, and %s", line, refusal))
-		return plan{code: 1, cause: "fatal error"}, 0
+		m.d.alert(kindShutdown, fmt.Sprintf("%s\nShutting Down: %s, and %s", line, cause, refusal))
+		return plan{code: 1, cause: cause}, 0
 	}
-	m.d.alert(kindFatal, fmt.Sprintf("%s\nRestarting after a fatal error", line))
-	return plan{restart: true, cause: "fatal error"}, inARow
+	m.tellWatcher()
+	m.d.alert(kindFatal, fmt.Sprintf("%s\nRestarting after a %s", line, cause))
+	return plan{restart: true, cause: cause}, inARow
 }
 
 func (m *machine) onBackedOff(event) state {
@@ -57,7 +63,7 @@ func (m *machine) onIterationTimeout(event) state {
 		return stateExecuting
 	}
 	line := fmt.Sprintf("Error: Execute #%d has run for longer than its time-out of %s", m.d.Iteration(), timeout)
-	plan, _ := m.planAfterError(line, 0)
+	plan, _ := m.planAfterError(line, "fatal error", probation)
 	plan.trial = plan.restart
 	m.ending.decide(plan)
 	m.jobs.repeat(false)

@@ -26,6 +26,8 @@ type handover struct {
 	Missed     int64 `json:"missed"`
 	Failures   int64 `json:"failures"`
 
+	Died int `json:"died,omitempty"` // the process that the watcher has seen die; 0: the program before
+
 	Started  time.Time       `json:"started"` // the process, by the wall clock
 	Restarts pastRestarts    `json:"restarts"`
 	Alerts   json.RawMessage `json:"alerts,omitempty"` // mail.Queue's

@@ -41,6 +41,22 @@ func (h *restartHistory) restore(past pastRestarts) {
 	h.past.Restarts++
 }
 
+// adopt takes over the history of a process that has died.
+func (h *restartHistory) adopt(past pastRestarts) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.past = past
+}
+
+// copy returns the history.
+func (h *restartHistory) copy() pastRestarts {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	past := h.past
+	past.ErrorRestarts = slices.Clone(past.ErrorRestarts)
+	return past
+}
+
 // snapshot returns the history as the next program is to have it.
 func (h *restartHistory) snapshot(cause string) pastRestarts {
 	h.mu.Lock()
@@ -86,6 +102,9 @@ func (h *restartHistory) readySince() time.Duration {
 	defer h.mu.Unlock()
 	return h.past.Ready
 }
+
+// readyFor returns how long the process had been ready at that time.
+func (h *restartHistory) readyFor(boot time.Duration) time.Duration { return boot - h.readySince() }
 
 // errorRestart counts one more restart after an error, if fewer than limit lie
 // within the window before now, or limit is noMaxRestarts, and returns how many errors came in a row

@@ -12,34 +12,19 @@ import (
 // lastWordsIn is how much of the end of a log is searched for last words.
 const lastWordsIn = 1 << 20
 
-// beginLife tells of a process before this one that did not end by itself, and begins
-// the state file of this one. The lock is held, and the log open.
-func (m *machine) beginLife() {
-	d := m.d
-	if m.resumed {
-		return
-	}
-	if before := d.life.read(); before != nil && m.inherited == nil {
-		d.tellOfDeath(before)
-	}
-	state := lifeState{
-		PID: d.PID(), Host: d.host.Name, Start: d.owner().Start, Started: d.startedAt,
-		Boot: d.host.Clock.Boot(), At: d.host.Clock.Wall(), Iteration: d.Iteration(), Log: d.log.Path(),
-	}
-	if err := d.life.begin(state); err != nil {
-		d.Logf("Warning: the state file %s cannot be written, so the next start cannot tell if this process is killed: %v", d.life.path, err)
-	}
-}
-
 // tellOfDeath alerts that a process has neither stopped nor been taken down by the
 // machine, unless it has.
 func (d *Daemon) tellOfDeath(before *lifeState) {
 	if before.rebooted(d.owner().Start, d.host.Clock.Boot()) || !d.isDead(before.owner()) {
 		return
 	}
-	d.alert(kindDeath, fmt.Sprintf(
+	d.alert(kindDeath, d.deathText(before))
+}
+
+func (d *Daemon) deathText(before *lifeState) string {
+	return fmt.Sprintf(
 		"Died Before: PID %d, which was started at %s, came to its end without a shutdown, in iteration %d or later; it was alive at %s.\n%s",
-		before.PID, before.Started.Format(time.DateTime), before.Iteration, before.At.Format(time.DateTime), d.lastWords(before)))
+		before.PID, before.Started.Format(time.DateTime), before.Iteration, before.At.Format(time.DateTime), d.lastWords(before))
 }
 
 // lastWords returns what the log says of the end of a process.

@@ -87,7 +87,7 @@ func TestASecondInstanceDoesNotHideADeath(t *testing.T) {
 // A process that is killed after a restart in place is told of with all its
 // iterations.
 func TestADeathAfterARestart(t *testing.T) {
-	play(t, equipped(), daemontest.Scenario{
+	play(t, equipped(core.Unwatched()), daemontest.Scenario{
 		Args:  "-d",
 		Steps: daemontest.Steps{at(1.5, hup), at(4.5, kill), at(6, daemontest.Command("-v")), at(7.5, daemontest.SignalTo("-v", syscall.SIGTERM))},
 		Want:  daemontest.Want{daemontest.Killed(), deaths(1), daemontest.Logs("in iteration 5 or later"), daemontest.ExitOf("-v", 0)},

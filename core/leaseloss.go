@@ -108,6 +108,7 @@ func (m *machine) leaveAtOnce(what string) state {
 
 // replaceAtOnce executes the next program, or ends the process.
 func (m *machine) replaceAtOnce() state {
+	m.watcher.suspend()
 	m.d.host.Signals.Quiesce(m.ignoredAtExec()...)
 	if m.d.queue.drop(stopAsked) {
 		m.listen()

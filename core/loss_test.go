@@ -227,7 +227,7 @@ func TestALossBesideAnAbandonedExecuteEndsTheProcess(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			play(t, leased(append(c.options, core.IterationTimeout(3*time.Second))...), daemontest.Scenario{
+			play(t, leased(append(c.options, core.IterationTimeout(3*time.Second), core.Unwatched())...), daemontest.Scenario{
 				Args:    "-d",
 				Execute: daemontest.Instantly().HangsAt(15),
 				Steps:   c.steps,

@@ -33,6 +33,7 @@ type machine struct {
 	health   health
 	overrun  overrun
 	watchdog watchdog
+	watcher  watcher
 
 	edges             *[numStates][numEvents]int // for a harness; nil in production
 	inherited         *handover                  // what may still be taken over from the program before
@@ -42,6 +43,7 @@ type machine struct {
 	trialsRefused     int                        // in a row, while an abandoned Execute bars the way back
 	restartAfterSetup string                     // why, if a restart was asked for during setup
 	setupFailed       bool                       // the latest setup, and nothing runs that it would have set up
+	death             string                     // what is to be told of the process that this one follows
 	resumed           bool                       // this program goes on after an exec that failed
 	ready             bool                       // readiness was reported
 	notified          string                     // what the supervisor was told last
@@ -117,6 +119,7 @@ func (m *machine) handle(e event) {
 	if edge.do != nil {
 		m.state = edge.do(m, e)
 		m.gateChildren() // before anybody sees the state
+		m.gateWatcher()
 		if m.d.host.Hooks.Observe != nil {
 			m.d.host.Hooks.Observe(host.Observation{
 				Kind: host.Handled, Event: e.kind.String(), From: from.String(), To: m.state.String(),
@@ -145,6 +148,17 @@ func (m *machine) gateChildren() {
 		m.d.children.Refuse()
 	}
 	m.forking = goesOn
+}
+
+// gateWatcher ends the watcher once the daemon ends by itself: what dies from then on
+// has been asked to stop.
+func (m *machine) gateWatcher() {
+	plan := m.ending.plan
+	ends := plan.cause != "" && !plan.restart && !plan.resume || m.state == stateEnded && !m.ending.replaced
+	if ends && !m.watcher.over {
+		m.watcher.over = true
+		m.d.host.Self.Unwatch()
+	}
 }
 
 // isStopping reports whether the notice is to stand: the daemon leaves its loop

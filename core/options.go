@@ -510,6 +510,21 @@ func Supervised() Option {
 	}
 }
 
+// Unwatched leaves the watcher of a detached daemon out. With -d, where nobody else
+// notices, a small process of the same program waits for the daemon's end. Where that is
+// none of the daemon's own (a crash, SIGKILL, the kernel's want of memory, os.Exit), the
+// watcher becomes the daemon, which takes lock and PID file, alerts what has happened, and
+// restarts after a pause, as after a fatal error: by the rules of RestartBackoff and
+// MaxRestarts, and not within the first 10 s. In the list of processes it is "NAME: watcher
+// of PID n". It ends with the daemon, which starts another one if it is killed. Under a
+// supervisor, and in the foreground, there is none in any case.
+func Unwatched() Option {
+	return func(s *declaration) error {
+		s.unwatched = true
+		return nil
+	}
+}
+
 // WithSpool names the folder in which alert mail waits until it is delivered, so
 // that it survives the end of the process. It is made, with the mode 0700, for
 // the first mail; the folder above it must be there. Two daemons must not share

@@ -15,8 +15,9 @@ import (
 type process struct {
 	host      host.Host
 	cmd       commandLine
-	inherited *handover // from the program before; nil for the first one
-	startedAt time.Time // the process, by the wall clock
+	inherited *handover     // from the program before; nil for the first one
+	startedAt time.Time     // the process, by the wall clock
+	begunAt   time.Duration // this program, by the Boot clock
 }
 
 // commandLine is what the inherited flags say.

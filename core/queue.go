@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/evertick/evertick/forker/reexec"
 )
 
 // An eventKind is what can happen to a daemon. The kinds stand in the order of
@@ -57,6 +59,10 @@ const (
 	// signalCame: SIGUSR1, or a signal that the user listens for.
 	signalCame
 
+	// watcherChanged: a watcher of this process has been started or could not be, has
+	// ended, or is to be started again.
+	watcherChanged
+
 	// housekeeping: time to look after PID file and memory.
 	housekeeping
 
@@ -81,7 +87,7 @@ func (k eventKind) String() string {
 	return [...]string{
 		"stop", "time is up", "lease lost", "iteration timed out", "checked", "leased", "warmed up",
 		"set up", "executed", "torn down", "trial passed", "trial refused",
-		"restart asked", "signal", "housekeeping", "backed off", "woken", "overdue", "tick",
+		"restart asked", "signal", "watcher", "housekeeping", "backed off", "woken", "overdue", "tick",
 	}[k]
 }
 
@@ -110,9 +116,10 @@ type event struct {
 	at     time.Time // when the signal came
 	took   time.Duration
 
-	version   string // trialPassed: what was tried
-	succeeded bool   // executed: an iteration before this one succeeded, without an event of its own
-	job       int    // which job has returned: see jobs
+	watcher   *reexec.Watching // watcherChanged: it is there; a pointer, because a longer event would be allocated
+	version   string           // trialPassed: what was tried
+	succeeded bool             // executed: an iteration before this one succeeded, without an event of its own
+	job       int              // which job has returned: see jobs
 }
 
 // mergeable reports whether e says nothing that last has not said.

@@ -51,6 +51,7 @@ func (m *machine) becomeReady() {
 		m.timers.setAfter(housekeepingAt, pause)
 	}
 	m.watchLease()
+	m.startWatcher()
 	told := m.standby.told
 	m.standby.standing, m.standby.told = false, false
 	if told {

@@ -35,6 +35,22 @@ func (r *recentLog) add(at time.Time, pid int, text string) {
 	r.next = (r.next + 1) % recentDepth
 }
 
+// recall puts messages before those that are there.
+func (r *recentLog) recall(before []recentMessage) {
+	r.mu.Lock()
+	messages, next := r.messages, r.next
+	r.messages, r.next = [recentDepth]recentMessage{}, 0
+	r.mu.Unlock()
+	for _, m := range before {
+		r.add(m.at, m.pid, m.text)
+	}
+	for i := range messages {
+		if m := messages[(next+i)%recentDepth]; !m.at.IsZero() {
+			r.add(m.at, m.pid, m.text)
+		}
+	}
+}
+
 // lines returns the first line of each message, the oldest first.
 func (r *recentLog) lines() string {
 	r.mu.Lock()

@@ -221,6 +221,7 @@ func (m *machine) replace() state {
 	if m.givesLeaseUp() { // by now
 		return m.giveUpLease()
 	}
+	m.watcher.suspend()
 	m.d.host.Signals.Quiesce(m.ignoredAtExec()...)
 	if m.d.queue.drop(stopAsked) {
 		m.d.Logf("Shutting Down: a signal to stop came during the restart")

@@ -545,7 +545,7 @@ func TestASIGKILLAtAnyMomentOfARestartLeavesAWayToStart(t *testing.T) {
 	}
 	const next, stop = "-d -p poller.pid -v", "-s stop -p poller.pid"
 	for ms := -3; ms <= 45; ms += 2 {
-		play(t, equipped(core.Setup(pause), core.Teardown(pause)), daemontest.Scenario{
+		play(t, equipped(core.Unwatched(), core.Setup(pause), core.Teardown(pause)), daemontest.Scenario{
 			Args:    "-d -p poller.pid",
 			Execute: daemontest.Takes(10 * time.Millisecond),
 			Steps: daemontest.Steps{

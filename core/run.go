@@ -82,7 +82,7 @@ func (d *Daemon) prepare() error {
 		d.host.Clock = d.set.clock
 	}
 	d.counters.epoch = d.host.Clock.Now()
-	d.startedAt = d.host.Clock.Wall()
+	d.startedAt, d.begunAt = d.host.Clock.Wall(), d.host.Clock.Boot()
 	d.log = logfile.New(logfile.Config{
 		Daemon: d.name, Host: d.host.Name, PID: d.PID(), Clock: d.host.Clock, Files: d.host.Files,
 		Stdout: d.host.Stdout, Stderr: d.host.Stderr, Resolve: d.Path,
@@ -137,10 +137,10 @@ func (d *Daemon) start(ctx context.Context, args []string) (code int, m *machine
 		return d.runInit(args), nil
 	case d.cmd.detach && origin == reexec.Fresh:
 		return d.launch(ctx, args), nil
-	case origin == reexec.Restarted:
+	case origin == reexec.Restarted, origin == reexec.Respawned:
 		d.inherit()
 	}
-	if d.inherited != nil {
+	if d.inherited != nil && d.inherited.Died == 0 {
 		d.life.inherit(d.PID())
 	}
 	d.children.Args = args
@@ -208,6 +208,10 @@ func (d *Daemon) inherit() {
 		return
 	}
 	d.inherited = h
+	if h.Died != 0 {
+		d.history.adopt(h.Restarts)
+		return
+	}
 	d.startedAt = h.Started
 	d.counters.restore(h.stats())
 	d.history.restore(h.Restarts)

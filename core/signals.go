@@ -16,6 +16,7 @@ func (m *machine) listen() {
 	}
 	m.hasTerminal.Store(m.terminal())
 	m.d.host.Signals.Listen(all, m.deliver)
+	m.watcher.resume()
 }
 
 func (m *machine) deliver(sig os.Signal) {

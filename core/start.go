@@ -17,6 +17,9 @@ func (m *machine) begin() {
 		m.d.log.Open() // it was ours before, so errors of the start belong there
 		m.d.adoptChildren()
 	}
+	if m.inherited != nil && m.inherited.Died == 0 { // what follows a death is to be counted first: else a bad start would be repeated without a pause
+		m.startWatcher()
+	}
 	m.jobs.start(checked, m.jobs.ctx, m.d.checkEnvironment)
 	m.jobs.begin()
 }
@@ -69,6 +72,14 @@ func (m *machine) onLeased(e event) state {
 	m.clearTimeout(backOffAt)
 	if err := m.open(); err != nil {
 		return m.refuseStart(err.Error())
+	}
+	if m.death != "" && !m.resumed {
+		m.tellWaitedOut()
+		if m.failed.checks == "" {
+			return m.afterDeath()
+		}
+		m.d.alert(kindDeath, m.death) // its restart is counted with the checks that failed
+		m.startWatcher()
 	}
 	if m.failed.checks != "" {
 		return m.awaitNextChecks()

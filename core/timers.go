@@ -18,6 +18,7 @@ const (
 	housekeepingAt
 	leaseAt
 	overdueAt
+	watcherAt
 	watchdogAt // no event: the event goroutine only has to wake
 	numDeadlines
 )
@@ -38,6 +39,7 @@ var deadlineEvents = [numDeadlines]event{
 	housekeepingAt:     {kind: housekeeping},
 	leaseAt:            {kind: leaseLost, cause: causeNotRenewed},
 	overdueAt:          {kind: overdue},
+	watcherAt:          {kind: watcherChanged},
 }
 
 // timers are the deadlines of a daemon, and the one clock timer that all of

@@ -100,6 +100,22 @@ func SignalTo(args string, sig os.Signal) Action {
 	}}
 }
 
+// SignalWatcher sends sig to the watcher of the scenario's own daemon. When there is
+// none, the step is a miss.
+func SignalWatcher(sig syscall.Signal) Action {
+	name := signals.Name(sig) + " to the watcher"
+	return Action{name: name, do: func(w *World) {
+		if watcher := w.sim.Main().Watcher(); watcher == nil || watcher.Signal(sig) != nil {
+			w.foundNothing("%s: there is none", name)
+		}
+	}}
+}
+
+// RefuseWatchers lets no watcher be started, or lets them again where err is nil.
+func RefuseWatchers(err error) Action {
+	return Action{name: fmt.Sprintf("refuse watchers: %v", err), do: func(w *World) { w.sim.Machine.RefuseWatchers(err) }}
+}
+
 // SignalChild sends sig to the process group of child n of a task, counted from 1
 // over all programs; 0 means all that live. When there is none, the step is a
 // miss.

@@ -126,9 +126,9 @@ func crowd() (NewFunc, Scenario) {
 			At(45*time.Second, HostTakes(apiHost, 0), HostResets(apiHost), SignalTo("-d -p b.pid", syscall.SIGHUP)),
 			At(60*time.Second, SignalTo("-v", syscall.SIGSTOP), SignalTo("-d -p c.pid", syscall.SIGKILL)),
 			At(75*time.Second, SignalTo("-v", syscall.SIGCONT), SignalTo("-v", syscall.SIGUSR1)),
-			At(90*time.Second, Signal(syscall.SIGTERM), SignalTo("-d -p b.pid", syscall.SIGTERM), SignalTo("-v", syscall.SIGTERM)),
+			At(90*time.Second, Signal(syscall.SIGTERM), SignalTo("-d -p b.pid", syscall.SIGTERM), SignalTo("-d -p c.pid", syscall.SIGTERM), SignalTo("-v", syscall.SIGTERM)),
 		},
-		Want: Want{Exit(0), Of("-d -p c.pid", Killed())},
+		Want: Want{Exit(0), Of("-d -p c.pid", Exit(0))},
 	}
 }
 

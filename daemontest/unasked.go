@@ -24,12 +24,12 @@ func (r *Result) unaskedEnds() (atStart, later []miss) {
 	})
 	launcher := map[*world.Process]*world.Process{}
 	for _, p := range r.world.sim.Processes() {
-		if d := p.Daemonized(); d != p {
+		if d := p.Daemonized(); d != p && launcher[d] == nil {
 			launcher[d] = p
 		}
 	}
 	for _, p := range r.world.sim.Processes() {
-		if p.IsTrial() || p.Alive() || r.asked.ends[p] && !p.ExitedWith(0) {
+		if p.IsTrial() || p.Alive() || p.Followed() || r.asked.ends[p] && !p.ExitedWith(0) {
 			continue
 		}
 		from := launcher[p]

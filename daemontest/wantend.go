@@ -91,6 +91,21 @@ func Killed() Expectation {
 	}
 }
 
+// Watchers wants so many watchers to have been started, and none to be left.
+func Watchers(n int) Expectation {
+	return func(r *Result) *miss {
+		for _, p := range r.world.sim.Processes() {
+			if w := p.Watcher(); w != nil && w.Alive() {
+				return missed(endOf(p.PID()), "want no watcher to be left: that of PID %d, PID %d, is", p.PID(), w.PID())
+			}
+		}
+		if got := r.world.sim.Watchers(); got != n {
+			return missed(nil, "want %d watchers to be started, got %d", n, got)
+		}
+		return nil
+	}
+}
+
 // EndsAt wants the scenario's own daemon to end at this time, rounded to
 // milliseconds. See Of for others.
 func EndsAt(at time.Duration) Expectation {

@@ -53,7 +53,7 @@ func TestAlertsOutliveSIGKILL(t *testing.T) {
 	server := mailtest.Serve(t, mailtest.Config{})
 	server.Behave(mailtest.Behaviour{Code: 451})
 	s := newSite(t)
-	args := s.args("--every", "200ms", "--work", "250ms", "--alerts", server.URL(), "--to", "ops@example.com")
+	args := s.args("--unwatched", "--every", "200ms", "--work", "250ms", "--alerts", server.URL(), "--to", "ops@example.com")
 	pid := s.detach(args...)
 	s.logged("was not delivered", 1)
 	s.signal(pid, syscall.SIGKILL)

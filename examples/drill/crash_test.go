@@ -33,7 +33,7 @@ func TestACrashReachesTheLogAndTheNextStart(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			args := s.args("--every", "200ms", "--crash-at", "16")
+			args := s.args("--every", "200ms", "--crash-at", "16", "--unwatched")
 			var pid int
 			var p *process
 			if strings.HasPrefix(how, "-d") {
@@ -74,7 +74,7 @@ func TestAKillIsTold(t *testing.T) {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			pid := s.detach(s.args("--every", "1100ms")...)
+			pid := s.detach(s.args("--every", "1100ms", "--unwatched")...)
 			s.logged("beat 2", 1)
 			s.signal(pid, sig)
 			s.gone(pid)

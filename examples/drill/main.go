@@ -27,7 +27,8 @@ type drill struct {
 	work, warmUp, setup               time.Duration
 	witness                           string
 	hang, failAfter, panicAt, crashAt int64
-	standby                           bool
+	standby, unwatched                bool
+	backoff                           time.Duration
 	spool                             string
 	children                          children
 }
@@ -54,6 +55,8 @@ func (r *drill) flags(app *kingpin.Application) {
 	app.Flag("standby", "Wait for a lock that is held, instead of ending.").BoolVar(&r.standby)
 	app.Flag("spool", "Folder in which alert mail waits until it is delivered; beside the log by default.").
 		PlaceHolder("DIR").StringVar(&r.spool)
+	app.Flag("unwatched", "With -d: no watcher starts the daemon again should it be killed.").BoolVar(&r.unwatched)
+	app.Flag("backoff", "Pause before each restart after an error.").PlaceHolder("TIME").Default("-1ns").Hidden().DurationVar(&r.backoff)
 	app.Flag("work", "An execute takes this long.").DurationVar(&r.work)
 	app.Flag("warm-up", "A warm-up takes this long: what a standby does while it waits for the lock.").DurationVar(&r.warmUp)
 	app.Flag("setup", "A setup takes this long.").DurationVar(&r.setup)
@@ -79,6 +82,12 @@ func (r *drill) options(d *core.Daemon) ([]core.Option, error) {
 	var options []core.Option
 	if r.standby {
 		options = append(options, core.Standby())
+	}
+	if r.unwatched {
+		options = append(options, core.Unwatched())
+	}
+	if r.backoff >= 0 {
+		options = append(options, core.RestartBackoff(r.backoff, r.backoff))
 	}
 	if r.spool != "" {
 		options = append(options, core.WithSpool(r.spool))

@@ -145,7 +145,7 @@ func siteOf(t testing.TB, program string) *site {
 // close ends every process of the site, and tells of data races in them.
 func (s *site) close() {
 	s.eventually("the end of all processes of this test", func() bool {
-		pids := s.living()
+		pids := s.all()
 		for _, pid := range pids {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
@@ -394,8 +394,31 @@ func (s *site) gone(pid int) {
 }
 
 // living are the processes that were started in this site, however far they
-// have gone from it.
-func (s *site) living() (pids []int) {
+// have gone from it, without watchers, and without what is no program yet.
+func (s *site) living() []int {
+	return slices.DeleteFunc(s.all(), func(pid int) bool { return isWatcher(pid) || hasNotExecuted(pid) })
+}
+
+// isWatcher tells whether a process watches a daemon.
+func isWatcher(pid int) bool {
+	line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return bytes.HasPrefix(line, []byte("drill: watcher of PID "))
+}
+
+// hasNotExecuted tells whether a process was forked, and has not executed a program
+// since: PF_FORKNOEXEC of the kernel.
+func hasNotExecuted(pid int) bool {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) < 7 {
+		return false // it has ended
+	}
+	flags, _ := strconv.Atoi(string(fields[6]))
+	return flags&0x40 != 0
+}
+
+// all are the processes of this site.
+func (s *site) all() (pids []int) {
 	entries, err := os.ReadDir("/proc")
 	require.NoError(s, err)
 	mark := []byte(siteVariable + "=" + s.dir + "\x00")

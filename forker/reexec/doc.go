@@ -28,6 +28,20 @@
 //	Detached   Launch       once it is ready             goes on, silently
 //	Trial      Try          once it has checked          ends
 //	Restarted  Exec         nothing; Report does nothing
+//	Respawned  a watcher    nothing; Report does nothing
+//
+// # Watchers
+//
+// Watch starts this program once more, as a process that waits for the end of this one
+// and then takes its place. It learns of the end by a pipe, and by a handle of the
+// process (a pidfd on Linux), so that the process has ended whole when the program
+// begins. It branches off while this package starts, before the user's own, and what it
+// has of its own is about 1 MB.
+//
+// Not every end is a death: after Unwatch there is no watcher any more, and in the
+// instant between two programs of an Exec, in which a signal to stop has its default
+// effect, an end is a stop (Suspend). So SIGKILL in that instant, some 2 ms, is followed
+// by nothing.
 //
 // # Last words
 //

@@ -59,6 +59,9 @@ func execute(p Program) error {
 	crashFDs, done := info.putCrash()
 	defer done()
 	own = append(own, crashFDs...)
+	watch.starting.Lock() // one that is not known yet would be nobody's to wait for
+	defer watch.starting.Unlock()
+	own = append(own, info.putWatcher()...)
 	env, err := info.environment()
 	if err != nil {
 		return err

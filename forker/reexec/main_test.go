@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 		// For Exec.
 		"chain": chain, "relay": relay, "stranded": stranded, "forgetful": forgetful, "upgrade": upgrade, "exhausted": exhausted, "breeder": breeder,
 
+		// For Watch.
+		"watched": watched,
+
 		// For StartOf.
 		"execs": execs,
 

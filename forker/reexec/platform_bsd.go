@@ -46,3 +46,15 @@ func resident() (now, peak uint64) {
 	}
 	return 0, peakUsage() << 10
 }
+
+// watcherProgram is what a watcher is started from.
+func watcherProgram(path string) string { return path }
+
+// respawnProgram is what a watcher executes.
+func respawnProgram(path string) string { return path }
+
+// nameProcess does nothing here: the list of processes shows the arguments.
+func nameProcess(string) {}
+
+// closeInherited does nothing here.
+func closeInherited(int) {}

@@ -24,11 +24,15 @@ const (
 	// Trial is a process that Try started: it checks whether it could run,
 	// touches nothing, and reports.
 	Trial
+
+	// Respawned is a program that the watcher of a dead process has executed in
+	// its own place: see Self.Watch.
+	Respawned
 )
 
 // String returns the kind's name in lower case.
 func (k Kind) String() string {
-	return [...]string{"fresh", "detached", "restarted", "trial"}[k]
+	return [...]string{"fresh", "detached", "restarted", "trial", "respawned"}[k]
 }
 
 // Origin is what this process was told by the program that started it.
@@ -151,6 +155,17 @@ type Self interface {
 	// return without a further effect.) Call Quiesce of package signals first,
 	// and let no other goroutine use the working directory meanwhile.
 	Exec(p Program) error
+
+	// Watch starts a watcher of this process, which shows itself as name in the
+	// list of processes. Where this process ends in any other way than after
+	// Unwatch, the watcher executes p in its own place. A watcher that the program
+	// before has started goes on, and is told p.State. It blocks as long as the
+	// start of a process does.
+	Watch(p Program, name string) (Watching, error)
+
+	// Unwatch kills the watcher, if there is one, and lets none be started any
+	// more. It does not block.
+	Unwatch()
 }
 
 // wrap adds what was being done. The errors are for administrators, whom a

@@ -42,11 +42,18 @@ type startInfo struct {
 	Report int    `json:"report,omitempty"`
 	Pipe   uint64 `json:"pipe,omitempty"`
 
-	// Path is the program that a subreaper is to try, and End the descriptor of
-	// the pipe on which it says how that ended. Those between 3 and End are the
+	// Path is the program that a subreaper is to try or a watcher to execute, or
+	// that a watcher has executed, and End the descriptor of
+	// the pipe on which a subreaper says how that ended. Those between 3 and End are the
 	// tried program's.
 	Path path `json:"path,omitempty"`
 	End  int  `json:"end,omitempty"`
+
+	// Args are the arguments with which a watcher is to execute the program.
+	Args []path `json:"args,omitempty"`
+
+	// Watcher is the watcher that an exec keeps.
+	Watcher *passedWatcher `json:"watcher,omitempty"`
 
 	// Detached says of a restarted process that its launcher waits still.
 	Detached bool `json:"detached,omitempty"`
@@ -73,7 +80,8 @@ type startInfo struct {
 // inheritance is what a process finds of its origin when it starts.
 type inheritance struct {
 	origin      Origin
-	detached    bool // a launcher waits for the report
+	program     string // the path of the program, where it is told
+	detached    bool   // a launcher waits for the report
 	report      *os.File
 	files       []passedFile
 	brokenPipes chan os.Signal
@@ -97,6 +105,9 @@ func inherit() inheritance {
 	if s.Kind == kindSubreaper && s.pipeIsThere() {
 		s.superviseTrial()
 	}
+	if s.Kind == kindWatcher && s.pipeIsThere() {
+		s.watchOver()
+	}
 	in, ok := s.accept()
 	if !ok {
 		return inheritance{}
@@ -104,9 +115,10 @@ func inherit() inheritance {
 	if state, err := s.readState(); err == nil {
 		in.origin.State = state
 	}
-	if in.origin.Kind == Restarted {
+	if in.origin.Kind == Restarted || in.origin.Kind == Respawned {
 		signals.System().SubscribeEarly(s.Ignored, s.Kept)
 		s.takeCrash()
+		s.takeWatcher()
 	}
 	if in.origin.Kind == Detached {
 		signals.System().ListenToAll()
@@ -134,6 +146,9 @@ func (s startInfo) accept() (inheritance, bool) {
 			return in, true
 		}
 		in.detached = s.Detached
+	case Respawned.String():
+		in.origin.Kind, in.program = Respawned, string(s.Path)
+		return in, s.PID == os.Getpid()
 	case Detached.String():
 		in.origin.Kind, in.detached = Detached, true
 	case Trial.String():

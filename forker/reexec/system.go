@@ -49,6 +49,9 @@ var thisProcess = sync.OnceValue(func() *self {
 			detached: inherited.detached, pipe: inherited.report, brokenPipes: inherited.brokenPipes,
 		},
 	}
+	if inherited.program != "" {
+		p.info.Executable = inherited.program
+	}
 	if p.info.Origin.Kind == Fresh {
 		p.info.Origin.Dir, _ = os.Getwd() // without one, relative paths mean nothing anyway
 	}

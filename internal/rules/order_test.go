@@ -36,10 +36,10 @@ var orders = []order{
 			history.go handover.go cleanups.go statefile.go handlerqueue.go stopnotice.go ticks.go calendarticks.go rememberticks.go recent.go
 			helppage.go hooks.go plugin.go alertqueue.go declaration.go options.go standardflags.go
 			process.go daemon.go alerts.go stopping.go values.go owner.go life.go followlog.go call.go laidcalendar.go children.go validate.go
-			worker.go warmup.go pidfile.go trial.go ending.go health.go watchdog.go
+			worker.go warmup.go pidfile.go trial.go ending.go health.go watchdog.go watcher.go
 			execute.go machine.go help.go command.go instructions.go control.go
-			schedule.go housekeeping.go lock.go ready.go dump.go signals.go
-			lossreport.go overdue.go stop.go restart.go leaseloss.go standby.go failure.go failedchecks.go iterate.go lastwords.go start.go
+			schedule.go housekeeping.go watching.go lock.go ready.go dump.go signals.go
+			lossreport.go overdue.go stop.go restart.go leaseloss.go standby.go failure.go failedchecks.go iterate.go lastwords.go death.go start.go
 			lifecycle.go run.go`,
 		upward: map[string]string{
 			"hooks.go -> daemon.go":       "a user's handler is given its daemon",
@@ -62,7 +62,7 @@ var orders = []order{
 	{
 		dir: "daemontest/internal/world",
 		files: `
-			doc.go time.go childlanes.go met.go wall.go signaleffects.go signals.go temporary.go files.go locked.go timers.go process.go label.go generation.go
+			doc.go time.go childlanes.go met.go wall.go signaleffects.go signals.go temporary.go files.go locked.go timers.go watcher.go process.go label.go generation.go
 			childpipe.go child.go childheld.go childoutput.go childsignals.go childinput.go childlife.go
 			logfiles.go records.go pidfile.go program.go replies.go streams.go supervisor.go steps.go reexec.go
 			observe.go mail.go spool.go clock.go lockfaults.go locks.go processlock.go machine.go

@@ -9,7 +9,7 @@
 //   - wall: a machine's wall clock. signaleffects, signals: what signals do.
 //   - files: the disk, which is a folder of real files. locked: which of them a
 //     generation has locked, and how that ends with it.
-//   - timers: those of a generation. process: what a process is to the others. generation: one program of a
+//   - timers: those of a generation. watcher: what watches a process. process: what a process is to the others. generation: one program of a
 //     process between two execs, and what ends with it. label: whose a goroutine is. clock: a generation's
 //     clock.
 //   - childlanes: the lanes of children. childpipe: the way from a child to its

@@ -26,8 +26,15 @@ func (w *World) Spawn(m *Machine, args []string, origin reexec.Origin) *Process 
 // newProcess returns the first generation of a process that does not run yet.
 func (w *World) newProcess(m *Machine, args []string, origin reexec.Origin) *Generation {
 	w.mu.Lock()
-	n := len(w.processes)
 	pid := w.nextPID()
+	w.mu.Unlock()
+	return w.newProcessAs(m, pid, args, origin)
+}
+
+// newProcessAs is newProcess with a number that is known.
+func (w *World) newProcessAs(m *Machine, pid int, args []string, origin reexec.Origin) *Generation {
+	w.mu.Lock()
+	n := len(w.processes)
 	p := newProcess(w.time, w.Timeline.Source(pid), pid, args, origin.Kind, w.time.processBlock(n))
 	p.atEnd = func(killed bool) {
 		w.Locks.end(m.Name, pid, killed)
@@ -36,11 +43,11 @@ func (w *World) newProcess(m *Machine, args []string, origin reexec.Origin) *Gen
 		}
 	}
 	p.stderr = func(text string) {
-		if p.kind != reexec.Detached || !p.hasReported() { // then it has none any more
+		if p.kind != reexec.Respawned && (p.kind != reexec.Detached || !p.hasReported()) { // then it has none any more
 			m.Stderr.write(text)
 		}
 	}
-	p.signals.effects.orphaned = p.kind == reexec.Detached || w.config.Supervised
+	p.signals.effects.orphaned = p.kind == reexec.Detached || p.kind == reexec.Respawned || w.config.Supervised
 	w.processes = append(w.processes, p)
 	w.byPID[pid] = p
 	w.mu.Unlock()
@@ -90,7 +97,7 @@ func (w *World) run(m *Machine, g *Generation, returned chan<- struct{}) {
 			w.Fail("PID %d: runtime.Goexit was called outside of the daemon's own functions: by t.FailNow, t.Fatal or a require in the function that declares it?", pid)
 		}
 	}()
-	g.process.signals.begin(g.origin.Kind == reexec.Restarted)
+	g.process.signals.begin(g.origin.Kind == reexec.Restarted || g.origin.Kind == reexec.Respawned)
 	g.daemon = w.config.Declare(w.options(m, g)...)
 	if c, isOurs := g.daemon.Clock().(*Clock); !isOurs || c.g != g {
 		w.Fail("%s", notOfThisWorld)
@@ -124,6 +131,11 @@ func (w *World) succeed(before *Generation) *Generation {
 	}
 	g := w.newGeneration(p, before.files, *next)
 	sleep(w.time.until(p.block, laneLoop, execTakes))
+	if watcher := p.Watcher(); watcher != nil {
+		watcher.mu.Lock()
+		watcher.suspended = false
+		watcher.mu.Unlock()
+	}
 	return g
 }
 
@@ -165,7 +177,10 @@ func (w *World) host(m *Machine, g *Generation) host.Host {
 		Starter: starter{g, &m.Program, func(args []string, origin reexec.Origin) *Process {
 			return w.Spawn(m, args, origin)
 		}},
-		Self:       self{g, &m.Program, func() { w.checkChildren(g.process, "executes the next program") }},
+		Self: self{
+			g, &m.Program, func() { w.checkChildren(g.process, "executes the next program") },
+			func() (*Watcher, error) { return w.newWatcher(m, g.process) },
+		},
 		Children:   processes{w, g},
 		PIDFiles:   pidFiles{g, m.Files, pidfile.On(w.pidMachine(g, clock))},
 		Replies:    replies{g, m.Replies},
@@ -208,4 +223,37 @@ func (w *World) pidMachine(g *Generation, clock *Clock) pidfile.Machine {
 		return handle{w.process(pid), g}, nil
 	}
 	return pidfile.Machine{Clock: clock, PID: g.process.pid, Find: find}
+}
+
+// firstWatcher is the number of the first watcher: others keep theirs.
+const firstWatcher = 10_000
+
+// newWatcher starts a watcher of a process, which follows that with these arguments.
+func (w *World) newWatcher(m *Machine, p *Process) (*Watcher, error) {
+	if refusal := m.watchersRefused(); refusal != nil {
+		return nil, refusal
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.watchers++
+	return &Watcher{
+		pid: firstWatcher + w.watchers - 1, ended: make(chan struct{}),
+		respawn: func(pid int, state []byte) {
+			if w.closing.Load() {
+				return
+			}
+			next := w.newProcessAs(m, pid, p.args, reexec.Origin{Kind: reexec.Respawned, State: state})
+			p.mu.Lock()
+			p.launched = next.process
+			p.mu.Unlock()
+			go w.live(m, next)
+		},
+	}, nil
+}
+
+// Watchers returns how many watchers were started.
+func (w *World) Watchers() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.watchers
 }

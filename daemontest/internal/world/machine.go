@@ -20,6 +20,8 @@ type Machine struct {
 	// Stdout and Stderr are the standard streams of all processes.
 	Stdout, Stderr Stream
 
+	noWatchers atomic.Pointer[error] // why none can be started
+
 	// Resident is the resident memory of each process, in bytes.
 	Resident atomic.Uint64
 }
@@ -34,4 +36,20 @@ func newMachine(name, base string, t *worldTime, wallStart time.Time, supervised
 	m.Replies = newReplies(m.Files)
 	m.Resident.Store(8 << 20)
 	return m
+}
+
+// RefuseWatchers lets no watcher be started, or lets them again where err is nil.
+func (m *Machine) RefuseWatchers(err error) {
+	if err == nil {
+		m.noWatchers.Store(nil)
+		return
+	}
+	m.noWatchers.Store(&err)
+}
+
+func (m *Machine) watchersRefused() error {
+	if err := m.noWatchers.Load(); err != nil {
+		return *err
+	}
+	return nil
 }

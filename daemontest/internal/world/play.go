@@ -188,6 +188,7 @@ func (w *World) play(o *player) {
 		w.Fail("the daemon had not ended after %s and was cut off: add a step that stops it, such as daemontest.At(d, daemontest.Signal(syscall.SIGTERM)), or a longer Limit", w.config.Limit)
 	}
 	close(steps.stop)
+	w.closing.Store(true)
 	for _, p := range w.Processes() {
 		_ = p.Signal(syscall.SIGKILL)
 	}

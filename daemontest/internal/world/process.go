@@ -1,6 +1,7 @@
 package world
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,7 +41,10 @@ type Process struct {
 	killedBy os.Signal
 	endedAt  time.Duration
 	reported bool
-	launched *Process // the daemon that this launcher started
+	launched *Process // the daemon that this launcher started, or that follows this one
+
+	watcher   *Watcher // nil: there was none
+	unwatched bool     // none is to be started any more
 }
 
 // presence is what a generation is to its process. What one does that was
@@ -223,4 +227,52 @@ func (p *Process) leave(sig os.Signal, atOnce bool) {
 	if p.kind != reexec.Trial {
 		p.record.Add(timeline.End, p.How())
 	}
+	if w := p.Watcher(); w != nil {
+		w.follow()
+	}
+}
+
+var errUnwatched = errors.New("reexec: start a watcher: the process is not to be watched any more")
+
+// watch returns the watcher of the process, which start starts where there is none.
+func (p *Process) watch(state []byte, start func() (*Watcher, error)) (w *Watcher, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.over || p.unwatched:
+		return nil, errUnwatched
+	case p.watcher == nil || !p.watcher.Alive():
+		if p.watcher, err = start(); err != nil {
+			return nil, err
+		}
+	}
+	p.watcher.mu.Lock()
+	defer p.watcher.mu.Unlock()
+	p.watcher.state = state
+	return p.watcher, nil
+}
+
+// unwatch kills the watcher, and lets none be started.
+func (p *Process) unwatch() {
+	p.mu.Lock()
+	p.unwatched = true
+	w := p.watcher
+	p.mu.Unlock()
+	if w != nil {
+		_ = w.Signal(syscall.SIGKILL)
+	}
+}
+
+// Watcher returns the watcher of the process, which may have ended; nil for none.
+func (p *Process) Watcher() *Watcher {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.watcher
+}
+
+// Followed reports whether the process has died, and its watcher has become the one
+// that follows.
+func (p *Process) Followed() bool {
+	child := p.child()
+	return child != nil && child.kind == reexec.Respawned && p.Watcher() != nil && child.pid == p.Watcher().pid
 }

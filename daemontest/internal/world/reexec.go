@@ -102,6 +102,7 @@ type self struct {
 	g       *Generation
 	program *Program
 	atExec  func()
+	watcher func() (*Watcher, error) // starts one
 }
 
 // Report tells the process that waits in Launch or Try.
@@ -144,4 +145,67 @@ func (s self) Exec(program reexec.Program) error {
 	s.g.end()
 	_ = s.g.freeze()
 	return nil // there is nobody left to tell
+}
+
+// watcherStarts is how long it takes until a watcher is there.
+const watcherStarts = 3 * time.Millisecond
+
+// Watch starts a watcher, or finds the one that the program before has started.
+func (s self) Watch(program reexec.Program, _ string) (reexec.Watching, error) {
+	if err := s.g.wait(context.Background(), laneArrival, watcherStarts); err != nil {
+		return nil, err
+	}
+	w, err := s.g.process.watch(program.State, s.watcher)
+	if err != nil {
+		return nil, err
+	}
+	return watching{w, s.g}, nil
+}
+
+// Unwatch kills the watcher.
+func (s self) Unwatch() {
+	if s.g.awake() {
+		s.g.process.unwatch()
+	}
+}
+
+// watching is a watcher as its process knows it.
+type watching struct {
+	*Watcher
+	g *Generation
+}
+
+var _ reexec.Watching = watching{}
+
+// Tell is part of reexec.Watching, as are the methods that follow.
+func (w watching) Tell(state []byte) error {
+	w.change(func(w *Watcher) { w.state = state })
+	return nil
+}
+
+// Suspend and Resume reach one that is stopped as soon as it goes on, so the end of the
+// process comes after them.
+func (w watching) Suspend() { w.change(func(w *Watcher) { w.suspended = true }) }
+
+// Resume takes Suspend back.
+func (w watching) Resume() { w.change(func(w *Watcher) { w.suspended = false }) }
+
+func (w watching) change(change func(*Watcher)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.g.alive() {
+		change(w.Watcher)
+	}
+}
+
+// Wait learns of the end in the lane of the process.
+func (w watching) Wait() {
+	select {
+	case <-w.ended:
+		w.g.arrive()
+	case <-w.g.gone:
+	}
+	if !w.g.awake() {
+		_ = w.g.freeze()
+	}
 }

@@ -93,6 +93,8 @@ type World struct {
 	steps atomic.Pointer[steps]
 	cut   atomic.Bool // it did not end by itself
 
+	closing atomic.Bool // what dies from now on is followed by nothing
+
 	mu          sync.Mutex // held for instants only
 	processes   []*Process
 	generations []*Generation
@@ -100,6 +102,7 @@ type World struct {
 	forks       map[string]int   // by task
 	byPID       map[int]*Process // children apart
 	lastPID     int
+	watchers    int // how many were started
 	notes       []string
 	refused     map[string]bool // addresses of real sockets
 }

@@ -1,0 +1,94 @@
+package core
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// beginLife tells of a process before this one that did not end by itself, and begins
+// the state file of this one. The lock is held, and the log open.
+func (m *machine) beginLife() {
+	d := m.d
+	if m.resumed {
+		return
+	}
+	switch before := d.life.read(); {
+	case m.followsDeath():
+		m.noteDeath(before)
+	case before != nil && m.inherited == nil:
+		d.tellOfDeath(before)
+	}
+	state := lifeState{
+		PID: d.PID(), Host: d.host.Name, Start: d.owner().Start, Started: d.startedAt,
+		Boot: d.host.Clock.Boot(), At: d.host.Clock.Wall(), Iteration: d.Iteration(), Log: d.log.Path(),
+	}
+	if err := d.life.begin(state); err != nil {
+		d.Logf("Warning: the state file %s cannot be written, so the next start cannot tell if this process is killed: %v", d.life.path, err)
+	}
+}
+
+// followsDeath reports whether the watcher of a dead process has started this one, which
+// has nothing else of it.
+func (m *machine) followsDeath() bool {
+	return m.inherited != nil && m.inherited.Died != 0 && !m.resumed
+}
+
+// noteDeath keeps what is to be told of the process that this one follows. Where another
+// one has told of it, while this one stood by, there is nothing.
+func (m *machine) noteDeath(before *lifeState) {
+	h, d := m.inherited, m.d
+	toldByOther := d.life.path != "" && (before == nil || before.PID != h.Died)
+	if toldByOther && m.state == stateStandby {
+		return
+	}
+	if before == nil || before.PID != h.Died {
+		before = &lifeState{PID: h.Died, Log: d.log.Path()}
+		m.death = fmt.Sprintf("Died Before: PID %d, which was started at %s, came to its end without a shutdown.\n%s",
+			h.Died, h.Started.Format(time.DateTime), d.lastWords(before))
+	} else {
+		m.death = d.deathText(before)
+	}
+	d.recallLog(before)
+}
+
+// afterDeath goes on as after a fatal error of the process that has died: with a
+// restart, after a pause, or not at all.
+func (m *machine) afterDeath() state {
+	m.setupFailed = true // should the next program be refused, this one sets up
+	plan, inARow := m.planAfterError(m.death, "death", m.d.history.readyFor(m.d.begunAt))
+	m.d.alerts.UseSpool() // after the alert, as at every start: whether it finds the spool read must not be chance
+	if plan.restart {
+		m.startWatcher()
+	}
+	return m.follow(plan, inARow)
+}
+
+// logLine is a line of a text log.
+var logLine = regexp.MustCompile(`^\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\] (\d+) (.*)`)
+
+// recallLog lets mails show what a dead process has logged last.
+func (d *Daemon) recallLog(before *lifeState) {
+	if before.Log == "" || d.host.Records == nil {
+		return
+	}
+	text, err := d.host.Records.Tail(before.Log, lastWordsIn)
+	if err != nil {
+		return
+	}
+	var messages []recentMessage
+	for line := range strings.Lines(string(text)) {
+		parts := logLine.FindStringSubmatch(strings.TrimSpace(line))
+		if parts == nil {
+			continue
+		}
+		pid, _ := strconv.Atoi(parts[2])
+		at, err := time.ParseInLocation(time.DateTime, parts[1], d.host.Clock.Wall().Location())
+		if err == nil && pid == before.PID {
+			messages = append(messages, recentMessage{at, pid, parts[3]})
+		}
+	}
+	d.recent.recall(messages)
+}
