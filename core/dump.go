@@ -268,8 +268,8 @@ func (d *Daemon) waitingText() string {
 	var parts []string
 	if s.Waiting > 0 {
 		where := "in memory"
-		if s.Stored > 0 {
-			where = fmt.Sprintf("%d on disk in %s", s.Stored, d.spoolDir())
+		if dir := d.spoolDir(); dir != "" && s.SpoolProblem == "" {
+			where = "in " + dir // within a second
 		}
 		parts = append(parts, fmt.Sprintf("%d, %s", s.Waiting, where))
 		if !s.Oldest.IsZero() {

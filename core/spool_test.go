@@ -179,7 +179,7 @@ func TestTheDumpTellsWhatWaits(t *testing.T) {
 			at(0.5, daemontest.MailDown(errors.New("connection refused"))), at(4.5, usr1), at(4.6, daemontest.MailDown(nil)), at(30, usr1), stopAt(31.5),
 		},
 		Want: daemontest.Want{
-			daemontest.Logs("\nAlerts waiting:    2, 2 on disk in " + spoolPath + "; the oldest of 2026-01-01 00:00:01; next try in "),
+			daemontest.Logs("\nAlerts waiting:    2, in " + spoolPath + "; the oldest of 2026-01-01 00:00:01; next try in "),
 			daemontest.Logs("; nothing was delivered for 3.5s; last failure: mail: connection refused\n"),
 			daemontest.LogsTimes("Alerts waiting", 1), daemontest.LogsTimes("Dump of poller", 2), daemontest.Exit(0),
 		},

@@ -19,9 +19,8 @@ func (q *Queue) Check() error {
 
 // Status is what waits, for people.
 type Status struct {
-	// Waiting is how many alerts are not known to be delivered; Stored is how many
-	// of them are on disk.
-	Waiting, Stored int
+	// Waiting is how many alerts are not known to be delivered.
+	Waiting int
 
 	// Oldest is when the oldest of the mails that wait was made, by the wall clock;
 	// the zero value where none does.
@@ -44,7 +43,7 @@ type Status struct {
 // Status returns what waits, and why.
 func (q *Queue) Status() Status {
 	s := Status{}
-	s.Waiting, s.Stored = q.Waiting()
+	s.Waiting, _ = q.Waiting()
 	now := q.config.Clock.Now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
