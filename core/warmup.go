@@ -43,7 +43,8 @@ func (w *warmUp) start(setup context.Context, pause time.Duration) *warmUpRun {
 		return r
 	}
 	r := &warmUpRun{setup: setup, began: now, done: make(chan struct{})}
-	r.ctx, r.cancel = context.WithCancelCause(setup)
+	// What breaks it off is end, after the Setup: of two that one cancellation wakes, either may go on first.
+	r.ctx, r.cancel = context.WithCancelCause(context.WithoutCancel(setup))
 	w.latest = r
 	return r
 }
