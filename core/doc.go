@@ -55,17 +55,20 @@
 //
 // # When it dies
 //
-// What the Go runtime prints at a crash reaches the log file, from the opening of the
-// log on and through restarts; with -d all of standard error does, as soon as the start
-// was reported. A state file, FILE.state beside the lock file, else beside the log file
-// (NAME.state in the folder of a log whose file changes), says while the process runs
-// how far it came: once a second in the first minute, later more seldom, and once a
-// minute after an hour; without a lock file and a log file there is none. The next start of the daemon on the machine finds it if the process did not
-// end by itself, and tells so in the log and as an alert. A stop, an exit with status 1,
-// a restart in place and a reboot are no such end. A detached daemon need not
-// wait for somebody to start it: unless [Unwatched] was declared, a small process of the
-// same program does so, and the rules of fatal errors count. Where several instances share the
-// file, it tells of the one that was started last.
+// What the Go runtime prints at a crash reaches the log file, from the opening of
+// the log on and through restarts; with -d all of standard error does, as soon as
+// the start was reported. A state file, FILE.state beside the lock file, else beside
+// the log file (NAME.state in the folder of a log whose file changes), says while
+// the process runs how far it came: once a second in the first minute, later more
+// seldom, and once a minute after an hour; without a lock file and a log file there
+// is none. The next start of the daemon on the machine finds it if the process did
+// not end by itself, and tells so in the log and as an alert. A stop, an exit with
+// status 1, a restart in place and a reboot are no such end. Where several instances
+// share the file, it tells of the one that was started last.
+//
+// A detached daemon need not wait for somebody to start it: unless [Unwatched] was
+// declared, a small process of the same program does so, and the rules of fatal
+// errors count.
 //
 // # How it works
 //

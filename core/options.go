@@ -111,7 +111,7 @@ func Scheduled(schedule clockwork.Calendar) Option {
 // next start, as MissedTicks says: by default with one iteration, at once. The
 // tick is kept before its iteration begins, so no tick is served twice; one that
 // a crash breaks off is not repeated. A file that cannot be read, or is of
-// another schedule, is passed over. The path may be relative, see Daemon.Path;
+// another schedule, is passed over; one that holds something else is refused. The path may be relative, see Daemon.Path;
 // each daemon needs one of its own. It needs Scheduled.
 func RememberTicks(path string) Option {
 	return func(s *declaration) error {

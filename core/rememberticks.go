@@ -1,8 +1,10 @@
 package core
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"sync"
 
@@ -47,6 +49,24 @@ func (f *tickFile) read() clockwork.CalendarState {
 		return clockwork.CalendarState{}
 	}
 	return r.CalendarState
+}
+
+// check returns why the file is none of ours to write over. What a crash of the
+// machine has left of one is ours.
+func (f *tickFile) check() error {
+	if err := f.records.Check(f.path); err != nil {
+		return err
+	}
+	content, err := f.records.Read(f.path)
+	content = bytes.Trim(content, " \n\x00")
+	var r rememberedTicks
+	switch {
+	case err != nil || len(content) == 0: // Check has seen to what hinders
+		return nil
+	case content[0] == '{' && (json.Unmarshal(content, &r) != nil || r.Daemon != ""):
+		return nil
+	}
+	return fmt.Errorf("%s holds something else: name another path, or move it away", f.path)
 }
 
 // write keeps the n-th state. An older one than was written does nothing. An

@@ -222,6 +222,13 @@ func TestATickThatCannotBeKept(t *testing.T) {
 		Execute: daemontest.Instantly(), Deny: map[string]error{"nightly.ticks": errors.New("permission denied")},
 		Want: append(untouched(), daemontest.Exit(1), daemontest.Stderr("poller: file of remembered ticks: permission denied")),
 	})
+	for _, foreign := range []string{"my notes\n", `{"name":"somebody else's"}`} {
+		play(t, nightly("* * * * *"), daemontest.Scenario{
+			Files: map[string]string{"nightly.ticks": foreign},
+			Want: append(untouched(), daemontest.Exit(1), daemontest.FileContains("nightly.ticks", foreign),
+				daemontest.Stderr("poller: file of remembered ticks: /world/nightly.ticks holds something else: name another path, or move it away")),
+		})
+	}
 }
 
 // The dump tells the next tick.

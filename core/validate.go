@@ -125,7 +125,7 @@ func (d *Daemon) checkTickFile() error {
 	if d.set.tickFile == "" {
 		return nil
 	}
-	if err := d.host.Records.Check(d.Path(d.set.tickFile)); err != nil {
+	if err := d.ticks.check(); err != nil {
 		return fmt.Errorf("file of remembered ticks: %w", err)
 	}
 	return nil
