@@ -194,7 +194,7 @@ func TestTasksThatOutliveARestart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := append(daemontest.Want{daemontest.ChildrenGone(), daemontest.Forks("obeys", 1)}, test.want...)
-			play(t, equipped(append([]core.Option{core.Every(time.Second), outlives()}, test.declare...)...), daemontest.Scenario{
+			play(t, equipped(append([]core.Option{core.Every(time.Second), core.Unwatched(), outlives()}, test.declare...)...), daemontest.Scenario{
 				Args: "-d", Children: children(test.child), Steps: test.steps, Want: want,
 			})
 		})

@@ -12,6 +12,7 @@ import (
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/daemontest"
+	"github.com/evertick/evertick/daemontest/internal/world"
 	"github.com/evertick/evertick/lock"
 	"github.com/evertick/evertick/logfile"
 	"github.com/evertick/evertick/mail"
@@ -299,3 +300,6 @@ func (l *Life) mends() []Step {
 	}
 	return mends
 }
+
+// generation returns the program of a process that the daemon is.
+func generation(d *core.Daemon) *world.Generation { return d.Clock().(*world.Clock).Generation() }

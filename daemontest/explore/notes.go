@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/evertick/evertick/core"
 	"github.com/evertick/evertick/daemontest/internal/world"
 	"github.com/evertick/evertick/forker"
 )
@@ -96,9 +95,6 @@ type ticks struct {
 	known  bool  // the grid
 	first  time.Duration
 }
-
-// generation returns the program of a process that the daemon is.
-func generation(d *core.Daemon) *world.Generation { return d.Clock().(*world.Clock).Generation() }
 
 func newWatcher(l *Life) *watcher { return &watcher{life: l, cells: Cells{}} }
 

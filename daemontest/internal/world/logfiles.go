@@ -2,6 +2,7 @@ package world
 
 import (
 	"context"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -80,8 +81,12 @@ func (l *logFile) Write(b []byte) (n int, err error) {
 
 // setTimes gives the file the world's time.
 func (l *logFile) setTimes(wall time.Time) {
-	if file, ok := l.File.(interface{ Fd() uintptr }); ok {
+	file, ok := l.File.(syscall.Conn)
+	if !ok {
+		return
+	}
+	if conn, err := file.SyscallConn(); err == nil { // unlike Fd, it may be closed meanwhile
 		now := unix.NsecToTimeval(wall.UnixNano())
-		_ = unix.Futimes(int(file.Fd()), []unix.Timeval{now, now})
+		_ = conn.Control(func(fd uintptr) { _ = unix.Futimes(int(fd), []unix.Timeval{now, now}) })
 	}
 }

@@ -223,13 +223,13 @@ func (p *Process) leave(sig os.Signal, atOnce bool) {
 	present := p.present.Load()
 	present.locked.end()
 	p.atEnd(atOnce)
-	present.end()
 	if p.kind != reexec.Trial {
 		p.record.Add(timeline.End, p.How())
 	}
 	if w := p.Watcher(); w != nil {
 		w.follow()
 	}
+	present.end() // who waits for the end finds what follows
 }
 
 var errUnwatched = errors.New("reexec: start a watcher: the process is not to be watched any more")
