@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -34,7 +35,7 @@ func TestFileOnAFileSystemWithoutLocks(t *testing.T) {
 		served := make(chan error, 1)
 		go func() { served <- fs.serve() }()
 		for _, errno := range []unix.Errno{unix.ENOLCK, unix.EOPNOTSUPP, unix.ENOSYS} {
-			fs.answer = errno
+			fs.answer.Store(uint32(errno))
 			_, err := lock.File(filepath.Join(dir, "x.lock")).Acquire(t.Context(), self())
 			assert.ErrorIs(t, err, errno)
 			assert.ErrorContains(t, err, "this file system does not lock")
@@ -74,7 +75,7 @@ func mountFUSE(dir string) (device int, err error) {
 // what of FUSE's protocol, linux/fuse.h, that takes.
 type noLocks struct {
 	device int
-	answer unix.Errno
+	answer atomic.Uint32 // a unix.Errno
 }
 
 // The requests that are answered with more than ENOSYS.
@@ -174,7 +175,7 @@ func (fs *noLocks) reply(in fuseRequest) (unix.Errno, any) {
 	case fuseRead, fuseRelease:
 		return 0, struct{}{}
 	case fuseSetlk:
-		return fs.answer, struct{}{}
+		return unix.Errno(fs.answer.Load()), struct{}{}
 	}
 	return unix.ENOSYS, struct{}{}
 }
