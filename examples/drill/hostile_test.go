@@ -90,7 +90,9 @@ var hostiles = map[string]hostile{
 		}
 		s.Cleanup(func() { _ = conn.Close() })
 	}},
-	"few descriptors": {shell: `ulimit -n 48; exec "$@"`},
+	"few descriptors":           {shell: `ulimit -n 48; exec "$@"`},
+	"a folder that is no UTF-8": {shell: `d=$(printf 'caf\\351 {"'); mkdir "$d" && cd "$d" && exec "$@"`},
+	"a deleted folder":          {shell: `mkdir gone && cd gone && rmdir "$PWD" && exec "$@"`, differs: refused(`the working folder has been deleted`)},
 	"nohup": {shell: `trap "" HUP; exec "$@"`, differs: expects{
 		"restart": func(p *process) {
 			p.signal(p.daemon(), syscall.SIGHUP)
