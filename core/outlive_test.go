@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +22,13 @@ func outlives(options ...forker.Option) core.Option {
 	wait := func(d *core.Daemon, h *forker.Handle[string]) {
 		go func() {
 			result, err := h.Wait(context.Background())
+			select {
+			case <-d.Stopping():
+				if strings.Contains(fmt.Sprint(err), "SIGKILL") {
+					return // the daemon may end at this instant, too
+				}
+			default:
+			}
 			d.Logf("doing read %q %v", result, err)
 		}()
 	}
@@ -105,12 +113,14 @@ func TestTasksThatOutliveARestart(t *testing.T) {
 			daemontest.Want{childEnds(1, 9.5, killed, ""), daemontest.Restarts(1), daemontest.Logs("child 102 (task obeys) has not ended within 5s: it was killed")},
 		},
 		"a stop in the teardown before the exec tells it": {
-			[]core.Option{teardownOfTwoSeconds}, busy,
+			[]core.Option{teardownOfTwoSeconds},
+			busy,
 			daemontest.Steps{at(2.5, hup), stopAt(3.5)},
 			daemontest.Want{childEnds(1, 4.52, told, "Shutdown Complete"), daemontest.Restarts(0)},
 		},
 		"its time-out goes on": {
-			[]core.Option{outlives(forker.Timeout(4 * time.Second))}, hung,
+			[]core.Option{outlives(forker.Timeout(4 * time.Second))},
+			hung,
 			daemontest.Steps{at(2.5, hup), stopAt(14.5)},
 			daemontest.Want{
 				childEnds(1, 9, killed, ""), daemontest.Restarts(1),
@@ -118,7 +128,8 @@ func TestTasksThatOutliveARestart(t *testing.T) {
 			},
 		},
 		"its grace goes on": {
-			[]core.Option{outlives(forker.Timeout(2 * time.Second))}, hung,
+			[]core.Option{outlives(forker.Timeout(2 * time.Second))},
+			hung,
 			daemontest.Steps{at(2.5, hup), stopAt(14.5)},
 			daemontest.Want{
 				childEnds(1, 7, killed, ""), daemontest.Restarts(1),
@@ -126,7 +137,8 @@ func TestTasksThatOutliveARestart(t *testing.T) {
 			},
 		},
 		"it ends in the teardown before the exec": {
-			[]core.Option{teardownOfTwoSeconds}, talks(4),
+			[]core.Option{teardownOfTwoSeconds},
+			talks(4),
 			daemontest.Steps{at(2.5, hup), stopAt(8.5)},
 			daemontest.Want{
 				childEnds(1, 4, "exit status 0", "exec: "), daemontest.Restarts(1),
@@ -144,7 +156,8 @@ func TestTasksThatOutliveARestart(t *testing.T) {
 			daemontest.Want{done("second 1", "second 2", "second 3", "second 4", read), daemontest.Restarts(0)},
 		},
 		"an exec that fails lets it go on": {
-			[]core.Option{teardownOfTwoSeconds}, talks(4),
+			[]core.Option{teardownOfTwoSeconds},
+			talks(4),
 			daemontest.Steps{at(2, daemontest.LoseBinary()), at(2.5, hup), stopAt(7.5)},
 			daemontest.Want{
 				done("second 1", "second 2", "second 3", "second 4", read), daemontest.Restarts(0),
@@ -157,7 +170,8 @@ func TestTasksThatOutliveARestart(t *testing.T) {
 			daemontest.Want{childEnds(1, 4.5, killed, ""), daemontest.Killed()},
 		},
 		"SIGKILL in the teardown before the exec takes it along": {
-			[]core.Option{teardownOfTwoSeconds}, hung,
+			[]core.Option{teardownOfTwoSeconds},
+			hung,
 			daemontest.Steps{at(2.5, hup), at(3.5, kill)},
 			daemontest.Want{childEnds(1, 3.5, killed, ""), daemontest.Killed()},
 		},

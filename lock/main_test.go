@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/evertick/evertick/internal/leak"
+	"github.com/evertick/evertick/internal/leaktest"
 	"github.com/evertick/evertick/lock"
 )
 
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(helperEnv) != "" {
 		os.Exit(helper(os.Stdin, os.Stdout))
 	}
-	leak.Main(m)
+	leaktest.Main(m)
 }
 
 func self() lock.Owner {

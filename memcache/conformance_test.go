@@ -10,12 +10,12 @@ import (
 	"github.com/benbjohnson/clock"
 
 	"github.com/evertick/evertick/clockwork"
-	"github.com/evertick/evertick/internal/leak"
+	"github.com/evertick/evertick/internal/leaktest"
 	"github.com/evertick/evertick/memcache"
 	"github.com/evertick/evertick/memcache/memcachetest"
 )
 
-func TestMain(m *testing.M) { leak.Main(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // fake returns a server in memory, and the options that lead to it.
 func fake(t *testing.T) (*memcachetest.Server, memcache.Options) {

@@ -20,7 +20,7 @@ var importers = map[string][]string{
 	"github.com/robfig/cron/v3":        {"examples"},
 	"github.com/stretchr/testify":      {"daemontest"},
 	"github.com/wneessen/go-mail":      {"mail/smtp"},
-	"go.uber.org/goleak":               {"internal/leak"},
+	"go.uber.org/goleak":               {"internal/leaktest"},
 	"golang.org/x/sys":                 {"clockwork", "core", "daemontest", "forker", "internal", "lock", "logfile"},
 	"gopkg.in/ini.v1":                  {"plugin/ini"},
 	"pgregory.net/rapid":               {"daemontest/explore"},

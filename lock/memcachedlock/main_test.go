@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/evertick/evertick/internal/leak"
+	"github.com/evertick/evertick/internal/leaktest"
 	"github.com/evertick/evertick/lock"
 )
 
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	default:
-		leak.Main(m)
+		leaktest.Main(m)
 	}
 }
 

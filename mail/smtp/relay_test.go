@@ -15,13 +15,13 @@ import (
 	"time"
 
 	"github.com/evertick/evertick/clockwork"
-	"github.com/evertick/evertick/internal/leak"
+	"github.com/evertick/evertick/internal/leaktest"
 	"github.com/evertick/evertick/mail"
 	"github.com/evertick/evertick/mail/mailtest"
 	"github.com/evertick/evertick/mail/smtp"
 )
 
-func TestMain(m *testing.M) { leak.Main(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // alert is a message for the tests that are not about messages.
 var alert = mail.Message{To: []string{"ops@example.com"}, Subject: "poller Alert", Body: "slow"}

@@ -64,10 +64,10 @@ func freePort(t testing.TB) int {
 		}
 		if l, err := net.Listen("tcp", address); err == nil {
 			l.Close()
-			t.Cleanup(func() { kept.Close() })
+			t.Cleanup(func() { _ = kept.Close() })
 			return port
 		}
-		kept.Close()
+		_ = kept.Close()
 	}
 	t.Fatal("memcachetest: no free port on 127.0.0.1")
 	return 0

@@ -1,5 +1,5 @@
-// Package leak tells of goroutines that the tests of a package leave behind.
-package leak
+// Package leaktest tells of goroutines that the tests of a package leave behind.
+package leaktest
 
 import (
 	"fmt"
