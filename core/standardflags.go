@@ -216,9 +216,9 @@ func setMaxRestarts(s *declaration, text string) error {
 		s.maxRestarts, s.restartWindow = noMaxRestarts, quietAfter
 		return nil
 	}
-	count, window, _ := strings.Cut(text, "/")
+	count, window, found := strings.Cut(text, "/")
 	n, err := strconv.Atoi(count)
-	if err != nil {
+	if err != nil || !found {
 		return fmt.Errorf("%q is no number of restarts: give one and the time it is for, such as 5/10m, or none", text)
 	}
 	d, err := parseDuration(window)
