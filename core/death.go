@@ -51,7 +51,7 @@ func (m *machine) noteDeath(before *lifeState) {
 	} else {
 		m.death = d.deathText(before)
 	}
-	d.recallLog(before)
+	d.prependLog(before)
 }
 
 // afterDeath goes on as after a fatal error of the process that has died: with a
@@ -69,8 +69,8 @@ func (m *machine) afterDeath() state {
 // logLine is a line of a text log.
 var logLine = regexp.MustCompile(`^\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\] (\d+) (.*)`)
 
-// recallLog lets mails show what a dead process has logged last.
-func (d *Daemon) recallLog(before *lifeState) {
+// prependLog lets mails show what a dead process has logged last.
+func (d *Daemon) prependLog(before *lifeState) {
 	if before.Log == "" || d.host.Records == nil {
 		return
 	}
@@ -90,5 +90,5 @@ func (d *Daemon) recallLog(before *lifeState) {
 			messages = append(messages, recentMessage{at, pid, parts[3]})
 		}
 	}
-	d.recent.recall(messages)
+	d.recent.prepend(messages)
 }

@@ -35,8 +35,8 @@ func (r *recentLog) add(at time.Time, pid int, text string) {
 	r.next = (r.next + 1) % recentDepth
 }
 
-// recall puts messages before those that are there.
-func (r *recentLog) recall(before []recentMessage) {
+// prepend puts messages before those that are there.
+func (r *recentLog) prepend(before []recentMessage) {
 	r.mu.Lock()
 	messages, next := r.messages, r.next
 	r.messages, r.next = [recentDepth]recentMessage{}, 0
