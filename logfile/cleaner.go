@@ -35,7 +35,8 @@ type Site struct {
 	// Path is the file that is written, as the disk knows it.
 	Path string
 
-	// Base returns the name of the log file in its folder, for a wall-clock time.
+	// Base returns the name of the log file in its folder, for a wall-clock time; that
+	// of Path where the log's name function panics.
 	Base func(wall time.Time) string
 
 	// Hold calls f while the log neither opens a file nor writes to one: the path is
@@ -101,9 +102,39 @@ func (l *Log) clean(ctx context.Context, c *cleaning) {
 		if !ok {
 			continue
 		}
-		for _, line := range cleaner.Clean(ctx, site) {
+		lines, err := cleanWith(ctx, cleaner, site)
+		for _, line := range lines {
 			l.Print(line)
 		}
+		if err != nil {
+			l.Print("Warning: old log files are not cleaned up any more: " + err.Error())
+			return
+		}
+	}
+}
+
+// cleanWith returns what Clean returns, and a panic of it as an error.
+func cleanWith(ctx context.Context, c Cleaner, s Site) (lines []string, err error) {
+	defer panicked(&err)
+	return c.Clean(ctx, s), nil
+}
+
+// isFull returns what Full returns, and a panic of it as an error.
+func isFull(c Cleaner, size int64) (full bool, err error) {
+	defer panicked(&err)
+	return c.Full(size), nil
+}
+
+// setAside returns what SetAside returns, and a panic of it as an error.
+func setAside(c Cleaner, s Site) (err error) {
+	defer panicked(&err)
+	return c.SetAside(s)
+}
+
+// panicked makes an error of a panic of the cleaner's.
+func panicked(err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("the log's cleaner panicked: %v", v)
 	}
 }
 
@@ -131,10 +162,14 @@ func (l *Log) whileHeld(f func(path string)) {
 }
 
 func (l *Log) siteNow() Site {
-	name := l.settings.Name
+	name, path := l.settings.Name, l.out.file.Path()
 	return Site{
-		Path: l.out.file.Path(), Daemon: l.config.Daemon, Wall: l.config.Clock.Wall(), Boot: l.config.Clock.Boot(),
-		Base: func(wall time.Time) string { return filepath.Base(name(wall)) },
+		Path: path, Daemon: l.config.Daemon, Wall: l.config.Clock.Wall(), Boot: l.config.Clock.Boot(),
+		Base: func(wall time.Time) (base string) {
+			base = filepath.Base(path)
+			defer func() { _ = recover() }() // which the log itself says, where it asks for the name
+			return filepath.Base(name(wall))
+		},
 	}
 }
 
@@ -159,15 +194,18 @@ func (l *Log) stopCleaning() {
 // limitSize sets the file aside if it has become too large.
 func (l *Log) limitSize() {
 	c := l.settings.Cleaner
-	if c == nil || l.broken || l.stayed || l.limiting || !c.Full(l.out.file.Size()) {
-		return
-	}
-	if l.out.file.Moved() { // the path is another file's by now
+	if c == nil || l.broken || l.stayed || l.limiting {
 		return
 	}
 	l.limiting = true // the lines about it do not lead here again
 	defer func() { l.limiting = false }()
-	err := c.SetAside(l.siteNow())
+	full, err := isFull(c, l.out.file.Size())
+	if err == nil {
+		if !full || l.out.file.Moved() { // the path is another file's by now
+			return
+		}
+		err = setAside(c, l.siteNow())
+	}
 	if err == nil {
 		l.asideFailed = false
 		l.move(l.path)
@@ -175,6 +213,6 @@ func (l *Log) limitSize() {
 	}
 	if !l.asideFailed {
 		l.asideFailed = true
-		l.emit(l.lines.append(nil, Warn, fmt.Sprintf("Warning: the log file %s is too large, and stays so: %v", l.path, err)))
+		l.emit(l.lines.append(nil, Warn, fmt.Sprintf("Warning: the log file %s is not limited in its size: %v", l.path, err)))
 	}
 }

@@ -3,12 +3,15 @@ package logfile_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/logfile"
@@ -276,4 +279,70 @@ func TestACleanerIsAloneWithAFile(t *testing.T) {
 		}
 	})
 	<-wrote
+}
+
+// panicker is a cleaner that panics in the methods that it names.
+type panicker string
+
+func (p panicker) in(method string) {
+	if strings.Contains(string(p), method) {
+		panic("no " + method)
+	}
+}
+
+func (panicker) Check() error                  { return nil }
+func (p panicker) Full(int64) bool             { p.in("Full"); return true }
+func (p panicker) SetAside(logfile.Site) error { p.in("SetAside"); return errors.New("not now") }
+func (p panicker) Clean(_ context.Context, s logfile.Site) []string {
+	p.in("Clean")
+	return []string{"cleaned " + s.Base(begin)}
+}
+
+// A cleaner that panics ends nobody.
+func TestACleanerThatPanics(t *testing.T) {
+	for method, want := range map[string]string{
+		"Full":     "Warning: the log file " + path + " is not limited in its size: the log's cleaner panicked: no Full",
+		"SetAside": "Warning: the log file " + path + " is not limited in its size: the log's cleaner panicked: no SetAside",
+		"Clean":    "Warning: old log files are not cleaned up any more: the log's cleaner panicked: no Clean",
+	} {
+		t.Run(method, func(t *testing.T) {
+			files := newScriptedFiles()
+			log := logfile.New(logfile.Config{Daemon: "poller", Host: "web1", Files: files})
+			log.Configure(logfile.Settings{Name: logfile.Fixed(path), Cleaner: panicker(method), Silent: true})
+			log.Open()
+			defer log.Close()
+			text := func() string {
+				text, err := files.read(path)
+				require.NoError(t, err)
+				return text
+			}
+			log.Print("first")
+			require.Eventually(t, func() bool { return strings.Contains(text(), want) }, time.Minute, time.Millisecond)
+			log.Print("last")
+			require.Contains(t, text(), "first\n")
+			require.Contains(t, text(), "last\n")
+			require.Equal(t, 1, strings.Count(text(), want))
+		})
+	}
+}
+
+// A name that panics while old files are looked for names none.
+func TestANameThatPanicsForTheCleaner(t *testing.T) {
+	f := newFixture(t, logfile.Settings{})
+	name := func(wall time.Time) string {
+		if wall.Equal(begin) {
+			return path
+		}
+		panic("no name")
+	}
+	sites := make(siteOf, 1)
+	f.Configure(logfile.Settings{Name: name, Cleaner: sites})
+	f.Open()
+	defer f.Close()
+	site := <-sites
+	for _, wall := range []time.Time{begin, begin.AddDate(0, 0, -1)} {
+		if base := site.Base(wall); base != filepath.Base(path) {
+			t.Errorf("%s at %s", base, wall)
+		}
+	}
 }

@@ -112,9 +112,9 @@ func (c *Cleaner) Clean(ctx context.Context, s logfile.Site) (lines []string) {
 	if err == nil {
 		sortByAge(old)
 		err = c.delete(ctx, &f, old)
-	}
-	if err == nil && c.rules.Compress {
-		err = f.compress(ctx)
+		if c.rules.Compress {
+			err = errors.Join(err, f.compress(ctx))
+		}
 	}
 	if len(f.deleted) > 0 {
 		lines = append(lines, "Log Cleaned: deleted "+strings.Join(f.deleted, ", "))
@@ -130,8 +130,9 @@ func (c *Cleaner) Clean(ctx context.Context, s logfile.Site) (lines []string) {
 }
 
 // delete deletes the files that are too old or too many, and then the oldest while
-// the disk has too little space.
+// the disk has too little space. One that cannot be deleted does not save the others.
 func (c *Cleaner) delete(ctx context.Context, f *folder, old []entry) error {
+	var errs []error
 	trusted := c.trust(f.site)
 	for len(old) > 0 && ctx.Err() == nil {
 		e := old[0]
@@ -144,18 +145,16 @@ func (c *Cleaner) delete(ctx context.Context, f *folder, old []entry) error {
 		case c.rules.MinFree > 0 && f.free() < c.rules.MinFree:
 			reason = fmt.Sprintf("less than %d bytes free", c.rules.MinFree)
 		default:
-			return nil
+			return errors.Join(errs...)
 		}
 		old = old[1:]
 		written, err := f.remove(filepath.Join(f.dir, e.name))
-		if err != nil {
-			return err
-		}
-		if !written {
+		errs = append(errs, err)
+		if !written && err == nil {
 			f.deleted = append(f.deleted, fmt.Sprintf("%s (%s)", e.name, reason))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // trust reports whether the wall clock has gone with the time since the machine's

@@ -281,6 +281,27 @@ func TestFilesAreSetAside(t *testing.T) {
 	}
 }
 
+// What cannot be deleted saves nothing else, and is said once.
+func TestAFileThatCannotBeDeleted(t *testing.T) {
+	s := site(t, logfile.Daily)
+	for _, name := range days(19, 22) {
+		put(t, s, name, "poller")
+	}
+	first := filepath.Join(filepath.Dir(s.Path), "2026-11-19.log")
+	s.Hold = func(f func(path string)) {
+		if os.Remove(first) == nil { // what comes in its place has a file in it
+			require.NoError(t, os.MkdirAll(filepath.Join(first, "x"), 0o755))
+		}
+		f("")
+	}
+	c := retain.New(retain.Rules{Files: 2, Compress: true})
+	lines := c.Clean(t.Context(), s)
+	require.Len(t, lines, 2)
+	require.Contains(t, lines[0], "deleted 2026-11-20.log (more than 2 files), 2026-11-21.log")
+	require.Contains(t, lines[1], "remove "+first)
+	require.Equal(t, []string{"2026-11-19.log", "2026-11-22.log.gz", "2026-11-23.log"}, names(t, s))
+}
+
 func TestNegativeRulesAreRefused(t *testing.T) {
 	for _, r := range []retain.Rules{{Files: -1}, {Age: -1}, {MaxSize: -1}, {MinFree: -1}} {
 		require.ErrorContains(t, retain.New(r).Check(), "give 0 for no limit")
