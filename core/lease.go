@@ -186,6 +186,12 @@ func (r *leaseRenewer) run(ctx context.Context, post func(event)) {
 		pause = ttl / renewals
 	}
 	failing := false
+	ended := false
+	defer func() {
+		if !ended {
+			post(event{kind: leaseLost, cause: "its renewals have ended: " + errGoexit.Error()})
+		}
+	}()
 	// The time that an attempt took counts, so that one that got no answer is
 	// followed by the next; and so does the time before an exec that failed.
 	asked := time.Duration(r.asked.Load())
@@ -193,22 +199,25 @@ func (r *leaseRenewer) run(ctx context.Context, post func(event)) {
 		asked = r.clock.Boot()
 		r.asked.Store(int64(asked))
 		attempt, cancel := clockwork.WithTimeout(ctx, r.clock, pause)
-		err := r.lease.Renew(attempt)
+		err := recovered(func() error { return r.lease.Renew(attempt) })
 		cancel()
 		switch {
 		case err == nil:
 			r.confirm(asked)
 			failing = false
 		case ctx.Err() != nil:
+			ended = true
 			return
 		case errors.Is(err, lock.ErrLost):
+			ended = true
 			post(event{kind: leaseLost, cause: err.Error()})
 			return
 		case !failing:
 			failing = true
-			r.logf("Warning: the lock could not be renewed, and will be tried again: %v", err)
+			r.logf("Warning: the lock could not be renewed, and will be tried again: %s", describe(err))
 		}
 	}
+	ended = true
 }
 
 // stopSoon ends the renewals, and waits for none.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -315,6 +316,59 @@ func TestALeaseThatLapsesBeforeTheExecIsNotHandedOver(t *testing.T) {
 		Steps:   daemontest.Steps{at(7.1, hup), stopAt(12.5)},
 		Want:    daemontest.Want{daemontest.Logs("Lock Lost: memory:x: could not be renewed in time"), daemontest.Restarts(1), daemontest.Exit(0)},
 	})
+}
+
+// faulty is a lock whose renewals do something else from the fourth second to the
+// fifth.
+type faulty struct {
+	lock.Locker
+	do   func()
+	from time.Time
+}
+
+func (faulty) InMemory() {}
+
+func (l faulty) Acquire(ctx context.Context, who lock.Owner) (lock.Lease, error) {
+	lease, err := l.Locker.Acquire(ctx, who)
+	return faultyLease{lease, l}, err
+}
+
+type faultyLease struct {
+	lock.Lease
+	lock faulty
+}
+
+func (l faultyLease) Renew(ctx context.Context) error {
+	if past := time.Since(l.lock.from); past > 0 && past < time.Second {
+		l.lock.do()
+	}
+	return l.Lease.Renew(ctx)
+}
+
+// A renewal that panics is tried again, and one that ends its goroutine is a lock
+// that is lost: neither ends the process.
+func TestALockWhoseRenewalsFailByThemselves(t *testing.T) {
+	for name, c := range map[string]struct {
+		do       func()
+		restarts int
+		want     string
+	}{
+		"panic":  {func() { panic("no renewal") }, 0, "Warning: the lock could not be renewed, and will be tried again: panic: no renewal\n"},
+		"Goexit": {runtime.Goexit, 1, "Lock Lost: memory:x: its renewals have ended: runtime.Goexit was called"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			declare := func(extra ...core.Option) *core.Daemon {
+				l := lock.NewMemory(clockwork.Real()).Lock("x", 4*time.Second)
+				return equipped(core.WithLock(faulty{l, c.do, time.Now().Add(4 * time.Second)}))(extra...)
+			}
+			play(t, declare, daemontest.Scenario{
+				Args:    "-d",
+				Execute: daemontest.Instantly(),
+				Steps:   daemontest.Steps{stopAt(7.5)},
+				Want:    daemontest.Want{daemontest.LogsTimes(c.want, 1), daemontest.Restarts(c.restarts), daemontest.Exit(0)},
+			})
+		})
+	}
 }
 
 // The ticks that an iteration ran over before it was abandoned are counted
