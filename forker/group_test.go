@@ -206,6 +206,27 @@ func TestStopEndsAllTogether(t *testing.T) {
 	require.Nil(t, w.group.Stop(ctx), "nothing is left")
 }
 
+// A stop that goes on when the group accepts children again is not for those.
+func TestStopEndsNoChildThatCameLater(t *testing.T) {
+	w := watched(t, &forker.Group{})
+	old := forkHung(t, w, stubborn, 1)[0]
+	ctx, cancel := context.WithCancel(context.Background())
+	stopped := make(chan []forker.Info, 1)
+	go func() { stopped <- w.group.Stop(ctx) }()
+	roletest.Eventually(t, "SIGTERM", func() bool { return old.Info().State == forker.Told })
+	w.group.Accept()
+	later := forkHung(t, w, waits, 1)[0]
+	cancel()
+	killed := <-stopped
+	require.Len(t, killed, 1)
+	require.Equal(t, old.PID(), killed[0].PID)
+	require.Equal(t, forker.Running, later.Info().State)
+
+	go func() { stopped <- w.group.Stop(context.Background()) }()
+	roletest.Eventually(t, "SIGTERM", func() bool { return later.Info().State != forker.Running })
+	require.Nil(t, <-stopped)
+}
+
 func TestBadInputIsRefused(t *testing.T) {
 	var group forker.Group
 	for _, o := range []forker.Option{

@@ -15,10 +15,11 @@ const killPatience = 5 * time.Second
 
 // Stop ends all children. It refuses new ones as Refuse does, and ends the calls
 // that wait for a worker with ErrClosed. It sends SIGTERM to the tasks that run,
-// and tells the workers to finish, after the calls that they run. It waits for all of them together until ctx is done, and then
-// kills all that are left. It returns those that it had to kill; one that even
-// that did not end within five seconds has not the state Ended, nor has a
-// function that does not return.
+// and tells the workers to finish, after the calls that they run. It waits for all
+// of them together until ctx is done, and then kills all that are left; those that
+// were started since, after Accept, are not its own. It returns those that it had
+// to kill; one that even that did not end within five seconds has not the state
+// Ended, nor has a function that does not return.
 func (g *Group) Stop(ctx context.Context) []Info {
 	g.mu.Lock()
 	g.stopping = true
@@ -44,7 +45,9 @@ func (g *Group) stop(ctx context.Context, spares func(*child) bool) []Info {
 		live.end()
 	}
 	var spared []*child
+	found := make(map[*child]bool) // no other begins before Accept
 	for _, c := range g.all() {
+		found[c] = true
 		if spares(c) {
 			spared = append(spared, c)
 		} else {
@@ -52,13 +55,13 @@ func (g *Group) stop(ctx context.Context, spares func(*child) bool) []Info {
 		}
 	}
 	g.pause(ctx, spared)
-	ends := func(c *child) bool { return !c.paused } // mu is held
+	ends := func(c *child) bool { return found[c] && !c.paused } // mu is held
 	if g.awaitNone(ctx, ends) {
 		return nil
 	}
 	left := g.all()
 	g.mu.Lock()
-	left = slices.DeleteFunc(left, func(c *child) bool { return c.paused })
+	left = slices.DeleteFunc(left, func(c *child) bool { return !ends(c) })
 	g.mu.Unlock()
 	for _, c := range left {
 		c.forceEnd()
