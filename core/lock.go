@@ -70,6 +70,7 @@ func (d *Daemon) acquire(ctx context.Context, h *handover, got *attempt) (err er
 			return err
 		}
 		d.Logf("Warning: the lock was lost during the restart, and is asked for again: %v", err)
+		d.endChildren(grace) // those that the restart has spared were without it
 	}
 	got.asked, got.owner = d.host.Clock.Boot(), d.owner()
 	got.lease, err = d.set.lock.Acquire(ctx, got.owner)

@@ -273,6 +273,13 @@ func TestNoTaskOutlivesTheLock(t *testing.T) {
 			daemontest.Steps{at(2.5, hup), at(3, daemontest.LockOutage(errors.New("down"))), at(10, daemontest.LockOutage(nil))},
 			daemontest.Want{daemontest.Logs("Adopted"), daemontest.Logs("standing by, because the lock cannot be asked for")},
 		},
+		"lost before the exec, and won again at once after it": {
+			daemontest.Steps{at(2.5, hup), at(4.2, daemontest.FreeLock(cacheLock))},
+			daemontest.Want{
+				daemontest.Logs("Adopted"), daemontest.Logs("the lock was lost during the restart, and is asked for again"),
+				daemontest.NoLog("Lock Lost"), daemontest.NoLog("tanding by"),
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, poller(
@@ -293,6 +300,31 @@ func TestNoTaskOutlivesTheLock(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The old one is ended for want of the lock, while the next program has that
+// again and goes on.
+func TestANewTaskDoesNotEndWithAnOldOne(t *testing.T) {
+	play(t, poller(
+		core.Every(time.Second), teardownOfTwoSeconds, core.WithLog(logfile.Fixed(logPath)),
+		core.Execute(func(_ context.Context, d *core.Daemon) error {
+			if d.Iteration() != 1 && d.Iteration() != 4 {
+				return nil
+			}
+			_, err := obeys.Fork(d, "you", forker.OutliveRestart())
+			return err
+		}),
+		core.WithLock(daemontest.Leased(cacheLock, 20*time.Second)),
+	), daemontest.Scenario{
+		Args: "-d", Children: children(daemontest.Child().Takes(4*time.Second).Returns("").Except(1, hung)),
+		Steps: daemontest.Steps{
+			at(2.5, hup), at(4.2, daemontest.LockOutage(errors.New("down"))), at(4.6, daemontest.LockOutage(nil)), stopAt(20),
+		},
+		Want: daemontest.Want{
+			daemontest.Exit(0), daemontest.Restarts(1), daemontest.ChildrenGone(), daemontest.Forks("obeys", 2),
+			childEnds(1, 5.52, "killed by SIGKILL", ""), daemontest.ChildEnds("obeys", 2, "exit status 0"),
+		},
+	})
 }
 
 // Where the checks of the next program fail, the task waits for the one after it,

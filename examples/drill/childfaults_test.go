@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evertick/evertick/memcache/memcachetest"
 )
 
 // What scenarios in core show of children and their daemon's faults, in real
@@ -94,4 +96,24 @@ func TestALostLockLeavesNoChild(t *testing.T) {
 	require.Equal(t, 1, p.exit())
 	require.Contains(t, s.read("log"), "Lock Lost")
 	require.Empty(t, s.living())
+}
+
+// A task that outlives a restart does not where the lock was lost meanwhile, though
+// the next program has won it again at once.
+func TestATaskDoesNotOutliveALostLock(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	store := memcachetest.Start(t)
+	daemon := s.detach(s.args("--every", "10m", "--fork", "1", "--task", "outlive", "--lock", "memcached://"+store.Address()+"/drill?ttl=1h")...)
+	s.logged("outliving 3", 1)
+	child := s.child(daemon)
+	store.Kill()
+	store.Restart() // it has forgotten the lock
+	require.NoError(t, syscall.Kill(daemon, syscall.SIGHUP))
+	s.logged("Restart: 1 (", 1)
+	require.Regexp(t, "the lock was lost during the restart|Lock Lost", s.read("log"))
+	require.False(t, alive(child), "it goes on, beside the lock's next holder")
+	require.NoError(t, syscall.Kill(daemon, syscall.SIGTERM))
+	s.gone(daemon)
+	s.requireEnd(0)
 }
