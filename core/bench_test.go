@@ -64,22 +64,25 @@ func BenchmarkDrift(b *testing.B) {
 	}
 }
 
-// daemonTicks is how late each tick of a daemon starts, after the last point of
-// the grid before it.
+// daemonTicks is how late each tick of a daemon starts. Its grid stands on the wall
+// clock's round numbers, so that it is known from outside: the first iteration is
+// late, too.
 func daemonTicks(b *testing.B, ticks int64, interval time.Duration) []time.Duration {
 	late := make([]time.Duration, 0, ticks)
 	var first time.Time
-	d := core.New("bench", quiet(), core.Every(interval), core.Execute(func(_ context.Context, d *core.Daemon) error {
-		now := time.Now()
-		if first.IsZero() {
-			first = now
-		}
-		late = append(late, now.Sub(first)%interval)
-		if d.Iteration() == ticks {
-			d.Stop("enough")
-		}
-		return nil
-	}))
+	d := core.New("bench", quiet(), core.Every(interval), core.FirstTick(core.AlignedToClock), core.MissedTicks(core.Skip),
+		core.Execute(func(_ context.Context, d *core.Daemon) error {
+			now := time.Now()
+			if first.IsZero() {
+				first = now.Add(-now.Sub(now.Truncate(interval)))
+			}
+			n := d.Iteration() - 1 + d.Stats().Missed
+			late = append(late, now.Sub(first)-time.Duration(n)*interval)
+			if n+1 >= ticks {
+				d.Stop("enough")
+			}
+			return nil
+		}))
 	d.Run(b.Context())
 	return late
 }
@@ -91,9 +94,10 @@ func bareTicks(ticks int, interval time.Duration) []time.Duration {
 	defer timer.Stop()
 	first := time.Now()
 	for n := range ticks {
-		timer.Reset(time.Until(first.Add(time.Duration(n) * interval)))
+		at := first.Add(time.Duration(n) * interval)
+		timer.Reset(time.Until(at))
 		<-timer.C
-		late = append(late, time.Since(first)%interval)
+		late = append(late, time.Since(at))
 	}
 	return late
 }
