@@ -44,6 +44,10 @@
 // the first timer is set, on other systems, and in a bubble of testing/synctest,
 // the runtime's timers serve.
 //
+// A timer fires when the machine has woken, which from a deep sleep may take most
+// of a millisecond. Who needs it closer wakes early and reads the clock until the
+// time has come, where [CanBusyWait] says that this comes to an end.
+//
 // # Whose clock
 //
 // [Real] is the machine's. Everything in Evertick that has to do with time is

@@ -32,16 +32,3 @@ func (m machine) SleepUntilBoot(ctx context.Context, at time.Duration) error {
 		return context.Cause(ctx)
 	}
 }
-
-// inBubble reports whether the caller is in a bubble of testing/synctest, whose
-// time stands still while a goroutine runs. A machine whose clock is so coarse that
-// two readings are the same has no use for a better timer than the runtime's.
-func inBubble() bool {
-	began := time.Now()
-	for range 3 {
-		if !time.Now().Equal(began) {
-			return false
-		}
-	}
-	return true
-}

@@ -49,10 +49,14 @@ type timers struct {
 	deadlines [numDeadlines]time.Time // zero: not set
 	timer     clockwork.Timer
 	armed     time.Time // when timer fires; zero: not armed
+
+	lead  lead
+	leads bool      // ticks have a lead
+	awake time.Time // the tick whose lead has begun; zero: none
 }
 
 func newTimers(clock clockwork.Clock) *timers {
-	t := &timers{clock: clock, timer: clock.NewTimer(time.Hour)}
+	t := &timers{clock: clock, leads: clockwork.CanBusyWait(clock), timer: clock.NewTimer(time.Hour)}
 	t.timer.Stop()
 	return t
 }
@@ -119,14 +123,33 @@ func (t *timers) wait(wake <-chan struct{}, next, now time.Time) {
 		<-wake
 		return
 	}
-	if t.armed.IsZero() || next.Before(t.armed) {
-		t.timer.Reset(next.Sub(now))
-		t.armed = next
+	if t.awake.Equal(next) {
+		t.busyWait(wake, next)
+		return
+	}
+	at := next
+	isTick := t.leads && next.Equal(t.deadlines[tickAt])
+	if isTick {
+		at = next.Add(-t.lead.of(next.Sub(now)))
+	}
+	if t.armed.IsZero() || at.Before(t.armed) {
+		t.timer.Reset(at.Sub(now))
+		t.armed = at
 	}
 	select {
 	case <-wake:
 	case <-t.timer.C():
+		if isTick && next.Sub(t.armed) <= maxLead {
+			t.awake = next
+			t.lead.observe(t.clock.Now().Sub(t.armed))
+		}
 		t.armed = time.Time{}
+	}
+}
+
+// busyWait reads the clock until next, or until wake can be received from.
+func (t *timers) busyWait(wake <-chan struct{}, next time.Time) {
+	for len(wake) == 0 && t.clock.Now().Before(next) {
 	}
 }
 

@@ -32,7 +32,7 @@ var orders = []order{
 		dir: "core",
 		files: `
 			doc.go errors.go stats.go
-			queue.go states.go timers.go lease.go
+			queue.go states.go lead.go timers.go lease.go
 			history.go handover.go cleanups.go statefile.go handlerqueue.go stopnotice.go ticks.go calendarticks.go rememberticks.go recent.go
 			helppage.go hooks.go plugin.go alertqueue.go declaration.go options.go standardflags.go
 			process.go daemon.go alerts.go stopping.go values.go owner.go life.go followlog.go call.go laidcalendar.go children.go validate.go
