@@ -91,7 +91,7 @@ func (w *watcher) judgeCalls(complain func(int, string, ...any)) {
 		if n, ran := count.(*atomic.Int64); ran && n.Load() > 1 {
 			complain(c.daemon, "a call was run %d times", n.Load())
 		}
-		killed := slices.ContainsFunc(w.sim.Processes(), func(p *world.Process) bool { return p.PID() == c.daemon && p.Killed() })
+		killed := slices.ContainsFunc(w.sim.Processes(), func(p *world.Process) bool { return p.PID() == c.daemon && w.died(p) })
 		if killed || w.process(c.daemon).says(withoutTeardown...) {
 			continue
 		}
@@ -133,7 +133,7 @@ func (w *watcher) judgeChildren(ends map[int]time.Duration, complain func(int, s
 		if h.outlives && !h.program.Alive() { // the next program may have it
 			continue
 		}
-		if h.child.Info().State != forker.Ended && !slices.ContainsFunc(w.sim.Processes(), func(p *world.Process) bool { return p.PID() == h.daemon && p.Killed() }) {
+		if h.child.Info().State != forker.Ended && !slices.ContainsFunc(w.sim.Processes(), func(p *world.Process) bool { return p.PID() == h.daemon && w.died(p) }) {
 			complain(h.daemon, "the handle of a child (PID %d) has not ended", h.child.PID())
 		}
 	}

@@ -106,6 +106,9 @@ func (l *Life) options() []core.Option {
 	if l.Standby {
 		options = append(options, core.Standby())
 	}
+	if l.Unwatched {
+		options = append(options, core.Unwatched())
+	}
 	return options
 }
 
@@ -214,61 +217,47 @@ func (l *Life) args() string {
 	return strings.Join(args, " ")
 }
 
+// plain are the actions that take nothing of the life or the step.
+var plain = map[Action]daemontest.Action{
+	LockOutage: daemontest.LockOutage(errDown), LockBack: daemontest.LockOutage(nil),
+	LockLost: daemontest.LockAnswersLost(errDown), LockAnswers: daemontest.LockAnswersLost(nil),
+	LockPaused: daemontest.LockPauses(true), LockResumed: daemontest.LockPauses(false),
+	LockBlind: daemontest.LockUnwatched(errDown), LockWatched: daemontest.LockUnwatched(nil),
+	DiskFull: daemontest.DiskFull(true), DiskFree: daemontest.DiskFull(false),
+	MailDown: daemontest.MailDown(errDown), MailBack: daemontest.MailDown(nil),
+	BinaryBroken: daemontest.BreakBinary(errDown), BinaryHangs: daemontest.HangBinary(),
+	BinaryLost: daemontest.LoseBinary(), BinaryBack: daemontest.BreakBinary(nil),
+	NoPIDFile: daemontest.RemoveFile(pidPath), NoLogFile: daemontest.RemoveFile(logPath),
+	KillChildren: daemontest.SignalChild("", 0, syscall.SIGKILL),
+	NoWatchers:   daemontest.RefuseWatchers(syscall.EAGAIN), WatchersBack: daemontest.RefuseWatchers(nil),
+}
+
 // action returns what the step does.
 func (l *Life) action(s Step) daemontest.Action {
+	if action, is := plain[s.Does]; is {
+		return action
+	}
 	switch s.Does {
 	case SendStop, SendRestart, SendDump:
 		return daemontest.Command(string(s.Does) + " -p " + pidPath)
 	case RunSecond:
 		return daemontest.Command(l.args())
-	case LockOutage:
-		return daemontest.LockOutage(errDown)
-	case LockBack:
-		return daemontest.LockOutage(nil)
 	case LockSlow:
 		return daemontest.LockTakes(s.For)
 	case LockFreed:
 		return daemontest.FreeLock(l.lockURL())
 	case LockStolen:
 		return daemontest.StealLock(l.lockURL())
-	case LockLost:
-		return daemontest.LockAnswersLost(errDown)
-	case LockAnswers:
-		return daemontest.LockAnswersLost(nil)
-	case LockPaused, LockResumed:
-		return daemontest.LockPauses(s.Does == LockPaused)
-	case LockBlind:
-		return daemontest.LockUnwatched(errDown)
-	case LockWatched:
-		return daemontest.LockUnwatched(nil)
 	case LockClock:
 		return daemontest.StepLockClock(s.For)
 	case Suspended:
 		return daemontest.Suspend(s.For)
-	case DiskFull, DiskFree:
-		return daemontest.DiskFull(s.Does == DiskFull)
-	case MailDown:
-		return daemontest.MailDown(errDown)
-	case MailBack:
-		return daemontest.MailDown(nil)
 	case MailSlow:
 		return daemontest.MailTakes(s.For)
-	case BinaryBroken:
-		return daemontest.BreakBinary(errDown)
-	case BinaryHangs:
-		return daemontest.HangBinary()
-	case BinaryLost:
-		return daemontest.LoseBinary()
-	case BinaryBack:
-		return daemontest.BreakBinary(nil)
-	case NoPIDFile:
-		return daemontest.RemoveFile(pidPath)
-	case NoLogFile:
-		return daemontest.RemoveFile(logPath)
-	case KillChildren:
-		return daemontest.SignalChild("", 0, syscall.SIGKILL)
 	case WallClock:
 		return daemontest.StepWallClock(s.For)
+	case KillWatcher, HaltWatcher, ContWatcher:
+		return daemontest.SignalWatcher(s.Does.signal())
 	default:
 		return daemontest.Signal(s.Does.signal())
 	}
@@ -278,7 +267,8 @@ func (l *Life) action(s Step) daemontest.Action {
 func (a Action) signal() syscall.Signal {
 	return map[Action]syscall.Signal{
 		Term: syscall.SIGTERM, Int: syscall.SIGINT, Hup: syscall.SIGHUP, Usr1: syscall.SIGUSR1,
-		Cont: syscall.SIGCONT, Halt: syscall.SIGSTOP, Kill: syscall.SIGKILL,
+		Cont: syscall.SIGCONT, Halt: syscall.SIGSTOP, Kill: syscall.SIGKILL, Crash: syscall.SIGQUIT,
+		KillWatcher: syscall.SIGKILL, HaltWatcher: syscall.SIGSTOP, ContWatcher: syscall.SIGCONT,
 	}[a]
 }
 
@@ -289,6 +279,7 @@ func (l *Life) mends() []Step {
 		LockOutage: LockBack, DiskFull: DiskFree, MailDown: MailBack, BinaryBroken: BinaryBack,
 		BinaryHangs: BinaryBack, BinaryLost: BinaryBack, Halt: Cont, LockStolen: LockFreed,
 		LockSlow: LockSlow, MailSlow: MailSlow, LockLost: LockAnswers, LockPaused: LockResumed, LockBlind: LockWatched,
+		HaltWatcher: ContWatcher, NoWatchers: WatchersBack,
 	}
 	var mends []Step
 	done := map[Action]bool{}

@@ -40,6 +40,9 @@
 //     and never else; no child lives when the lock is given back, when the next
 //     program is executed, or after its daemon; each is reaped once.
 //
+//   - A detached daemon that is ready has a watcher, or has another one within the
+//     pause that follows the end of one.
+//
 // In the end:
 //
 //   - Some time after the last fault, it executes again or has ended.
@@ -48,14 +51,17 @@
 //   - Every restart that was asked for was carried out or refused, every dump is
 //     in the log, and what -s said was true.
 //   - Every alert was mailed, or the log tells that it was not.
-//   - No lock and no PID file is left.
+//   - Each death of a daemon that had a watcher was followed by that, and nothing
+//     else was: neither an end of the daemon's own, nor the death of one that was
+//     asked to stop.
+//   - No lock, no PID file and no watcher is left.
 //
 // # Files
 //
 // life: the data, and the bounds that it is judged by. draw: at random. declare:
-// as a daemon and its scenario. children: what it forks; childcheck: what must be
-// true of that. source: as Go source. notes: what is noted of a
-// life. check: what must be true at each event. watch: takes the notes while a
-// life is played. judge: what must be true in the end. play: one life. search:
-// many lives, and the cells that they reach.
+// as a daemon and its scenario. children: what it forks; childcheck: what must
+// be true of that; watchercheck: of what starts it again. source: as Go source.
+// notes: what is noted of a life. check: what must be true at each event. watch:
+// takes the notes while a life is played. judge: what must be true in the end.
+// play: one life. search: many lives, and the cells that they reach.
 package explore

@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -28,6 +29,8 @@ func draw(t *rapid.T) Life {
 	}
 	if !l.Detached {
 		l.Supervised = d.often("supervised")
+	} else {
+		l.Unwatched = d.seldom("unwatched")
 	}
 	if l.Interval > 0 {
 		l.Missed = pick(d, "missed ticks", clockwork.Coalesce, clockwork.Skip, clockwork.CatchUp)
@@ -46,6 +49,7 @@ func draw(t *rapid.T) Life {
 	l.Functions = d.functions()
 	l.Steps = d.steps(&l)
 	d.children(&l)
+	d.outlivedTrial(&l)
 	return l
 }
 
@@ -139,6 +143,11 @@ func (d drawer) actions(l *Life) []Action {
 			append(faults, RunSecond, Kill),
 			append(faults, RunSecond, Hup, LockFreed, LockOutage, LockBack, BinaryLost, BinaryBack))
 	}
+	if l.watched() {
+		faults := []Action{KillWatcher, HaltWatcher, ContWatcher, NoWatchers, WatchersBack, Crash}
+		themes[0] = append(themes[0], faults...)
+		themes = append(themes, append(faults, Kill, Kill, Hup, Term, RunSecond, BinaryLost, BinaryBroken, BinaryBack))
+	}
 	if l.PIDFile {
 		themes[0] = append(themes[0], SendRestart, SendDump, SendStop, RunSecond, NoPIDFile)
 	}
@@ -168,7 +177,7 @@ func (d drawer) steps(l *Life) (all []Step) {
 		s.Any = d.seldom("in any order")
 		all = append(all, s)
 	}
-	slices.SortStableFunc(all, func(a, b Step) int { return int(a.At - b.At) })
+	sortSteps(all)
 	return all
 }
 
@@ -198,8 +207,36 @@ func (d drawer) children(l *Life) {
 	if d.seldom("children are killed") {
 		at := Step{At: d.instant(l, 0), Does: KillChildren}
 		l.Steps = append(l.Steps, at)
-		slices.SortStableFunc(l.Steps, func(a, b Step) int { return int(a.At - b.At) })
+		sortSteps(l.Steps)
 	}
+}
+
+// outlivedTrial draws, sometimes, a trial that takes its time, and a lock that is
+// lost meanwhile: its outcome may find the daemon at anything, should exec fail.
+func (d drawer) outlivedTrial(l *Life) {
+	if l.Lock == NoLock || d.number(0, 4, "a trial outlives the lock") < 4 {
+		return
+	}
+	l.Functions = append(l.Functions, Function{At: Check, Does: Sleeps, For: pick(d, "trial takes", time.Second, 2*time.Second, 4*time.Second)})
+	at := d.instant(l, 0)
+	if d.number(0, 3, "trial hangs") == 3 {
+		l.Steps = append(l.Steps, Step{At: at, Does: BinaryHangs})
+	}
+	lost := at + pick(d, "lock is lost after", 100*time.Millisecond, 300*time.Millisecond, time.Second)
+	l.Steps = append(l.Steps, Step{At: at, Does: Hup}, Step{At: lost, Does: BinaryLost}, Step{At: lost, Does: LockFreed})
+	takes := pick(d, "what is slow takes", spans[2:len(spans)-2]...)
+	if l.Lock == Leased && d.often("the lock is slow") { // from when the loss is noticed, and a teardown begins that outlasts that
+		noticed := lost.Truncate(l.TTL/5) + l.TTL/5 + 50*time.Millisecond
+		l.Steps = append(l.Steps, Step{At: noticed, Does: LockSlow, For: takes})
+		l.Functions = append(l.Functions, Function{At: Teardown, Does: Sleeps, For: spans[1]})
+	} else {
+		l.Functions = append(l.Functions, Function{At: pick(d, "what is slow", Setup, Teardown), Does: Sleeps, For: takes})
+	}
+	sortSteps(l.Steps)
+}
+
+func sortSteps(all []Step) {
+	slices.SortStableFunc(all, func(a, b Step) int { return cmp.Compare(a.At, b.At) })
 }
 
 // mostSteps is when the last step happens at the latest.

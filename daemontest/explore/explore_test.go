@@ -3,6 +3,7 @@ package explore_test
 import (
 	"go/format"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestALifeIsData(t *testing.T) {
 // everything is a life of one of each kind.
 func everything() explore.Life {
 	l := explore.Life{
-		Seed: 3, Detached: true, PIDFile: true, Supervised: true, Interval: time.Second, Missed: 1, IterationTimeout: 3 * time.Second,
+		Seed: 3, Detached: true, PIDFile: true, Supervised: true, Unwatched: true, Interval: time.Second, Missed: 1, IterationTimeout: 3 * time.Second,
 		ShutdownTimeout: 5 * time.Second, MaxFailures: 2, MaxRestarts: 20, Lock: explore.Leased, TTL: 5 * time.Second, Standby: true,
 		Execute: 200 * time.Millisecond,
 	}
@@ -61,7 +62,7 @@ func everything() explore.Life {
 	}
 	l.MaxChildren, l.QueueChildren, l.ChildTimeout = 3, true, 4*time.Second
 	for i, does := range []explore.Action{
-		explore.Term, explore.Int, explore.Hup, explore.Usr1, explore.Cont, explore.Halt, explore.Kill,
+		explore.Term, explore.Int, explore.Hup, explore.Usr1, explore.Cont, explore.Halt, explore.Kill, explore.Crash,
 		explore.SendStop, explore.SendRestart, explore.SendDump, explore.RunSecond,
 		explore.LockOutage, explore.LockBack, explore.LockSlow, explore.LockFreed, explore.LockStolen,
 		explore.LockLost, explore.LockAnswers, explore.LockPaused, explore.LockResumed, explore.LockBlind, explore.LockWatched,
@@ -69,6 +70,7 @@ func everything() explore.Life {
 		explore.DiskFull, explore.DiskFree, explore.MailDown, explore.MailBack, explore.MailSlow,
 		explore.BinaryBroken, explore.BinaryHangs, explore.BinaryLost, explore.BinaryBack,
 		explore.NoPIDFile, explore.NoLogFile, explore.WallClock, explore.KillChildren,
+		explore.KillWatcher, explore.HaltWatcher, explore.ContWatcher, explore.NoWatchers, explore.WatchersBack,
 	} {
 		l.Steps = append(l.Steps, explore.Step{At: time.Duration(i) * 500 * time.Microsecond, Does: does, Any: i == 2})
 	}
@@ -126,13 +128,28 @@ var _ = func`
 
 // A life that is played again is the same one.
 func TestALifeIsAlwaysTheSame(t *testing.T) {
-	for seed := range 40 {
+	for seed := range 80 {
 		l := explore.Lives().Example(seed + 1)
+		if !ordered(l) {
+			continue
+		}
 		first, again := explore.Play(t, l), explore.Play(t, l)
 		if first.Timeline != again.Timeline {
 			t.Errorf("%s: two timelines\n%s\n%s", l, first.Timeline, again.Timeline)
 		}
 	}
+}
+
+// ordered reports whether the world decides on the order of all that a life does at
+// one instant. It does not where goroutines of the daemon's own meet: a pool starts
+// its workers in one, a function that asks for a stop goes on beside the loop, and a
+// lock that answers too late is lost at the instant at which Setup begins.
+func ordered(l explore.Life) bool {
+	asks := func(does explore.Deed) bool { return does == explore.Stops || does == explore.Restarts }
+	return !slices.ContainsFunc(l.Iterations, func(i explore.Iteration) bool { return asks(i.Does) }) &&
+		!slices.ContainsFunc(l.Functions, func(f explore.Function) bool { return asks(f.Does) }) &&
+		!slices.ContainsFunc(l.Forks, func(f explore.Fork) bool { return f.As == explore.Called }) &&
+		!slices.ContainsFunc(l.Steps, func(s explore.Step) bool { return s.Does == explore.LockSlow })
 }
 
 // What is wrong is reported with the source and the line that replays it.

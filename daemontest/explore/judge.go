@@ -34,7 +34,7 @@ func (w *watcher) judge(played daemontest.Played) []string {
 			w.judgeCommand(sim, ends, complain)
 			continue
 		}
-		killed := sim.Killed()
+		killed := w.died(sim)
 		if !killed && !sim.ExitedWith(p.code) {
 			complain(p.pid, "it was about to exit with status %d, and ended with: %s", p.code, sim.How())
 		}
@@ -45,9 +45,10 @@ func (w *watcher) judge(played daemontest.Played) []string {
 		w.judgeRestarts(p, ends[p.pid], complain)
 	}
 	w.judgeRecovery(ends, complain)
+	w.judgeWatchers(ends, complain)
 	w.judgeChildren(ends, complain)
 	w.judgeCalls(complain)
-	if kept := w.sim.Locks.Kept(); len(kept) > 0 && !w.says("the lock was not given back") && !w.life.does(LockLost, LockPaused) {
+	if kept := w.sim.Locks.Kept(); len(kept) > 0 && !w.says("the lock was not given back") && !w.says("ignores the loss of the lock") && !w.life.does(LockLost, LockPaused) {
 		wrong = append(wrong, "still held by a process that has exited: "+strings.Join(kept, ", "))
 	}
 	return wrong

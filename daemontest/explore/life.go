@@ -20,6 +20,7 @@ type Life struct {
 	Detached   bool `json:",omitzero"` // -d
 	PIDFile    bool `json:",omitzero"` // -p
 	Supervised bool `json:",omitzero"`
+	Unwatched  bool `json:",omitzero"` // although it is detached
 
 	// Its options.
 	Interval         time.Duration          `json:",omitzero"`
@@ -151,6 +152,7 @@ const (
 	Cont         Action = "SIGCONT"
 	Halt         Action = "SIGSTOP"
 	Kill         Action = "SIGKILL"
+	Crash        Action = "SIGQUIT"
 	SendStop     Action = "-s stop"
 	SendRestart  Action = "-s restart"
 	SendDump     Action = "-s dump"
@@ -181,6 +183,11 @@ const (
 	NoLogFile    Action = "rm the log"
 	WallClock    Action = "wall clock"
 	KillChildren Action = "SIGKILL to all children"
+	KillWatcher  Action = "SIGKILL to the watcher"
+	HaltWatcher  Action = "SIGSTOP to the watcher"
+	ContWatcher  Action = "SIGCONT to the watcher"
+	NoWatchers   Action = "watchers refused"
+	WatchersBack Action = "watchers again"
 )
 
 // name returns the step in words.
@@ -277,6 +284,9 @@ func (l *Life) mayHang() bool {
 	}
 	return false
 }
+
+// watched reports whether the daemon is to have a watcher.
+func (l *Life) watched() bool { return l.Detached && !l.Supervised && !l.Unwatched }
 
 // end returns when the daemon is stopped.
 func (l *Life) end() time.Duration { return l.calm() + l.recovery() + time.Second }

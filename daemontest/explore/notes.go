@@ -23,6 +23,8 @@ type watcher struct {
 	violations []string
 	cells      Cells
 	lastBegun  time.Duration // of any iteration
+	unguarded  time.Duration // when something was done to a watcher, or none could be started, last
+	refused    bool          // no watcher can be started
 	reaps      map[int]int   // how often a child was reaped, by PID
 	handles    []handle
 	calls      []*submitted
@@ -49,9 +51,11 @@ type submitted struct {
 type process struct {
 	pid      int
 	programs []*program
-	handled  bool // an event: it is a daemon
+	handled  bool          // an event: it is a daemon
+	ready    time.Duration // for the first time; 0: not yet
 	state    string
 	stopped  bool // by SIGSTOP
+	guarded  bool // by a watcher, when it was killed
 	resumed  time.Duration
 	signals  []signalled
 	restarts []time.Duration // when one was asked for
@@ -114,6 +118,11 @@ func (w *watcher) process(pid int) *process {
 	p := &process{pid: pid, resumed: -time.Hour}
 	w.processes = append(w.processes, p)
 	return p
+}
+
+// died reports whether a signal has ended the process, or a crash.
+func (w *watcher) died(sim *world.Process) bool {
+	return sim.Killed() || !w.process(sim.PID()).exited && w.life.does(Crash) && sim.ExitedWith(2)
 }
 
 // says reports whether the process has logged one of the texts.

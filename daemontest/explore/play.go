@@ -52,6 +52,7 @@ func (l *Life) scenario(w *watcher) daemontest.Scenario {
 	}
 	for at := l.calm() + calmFor; at < l.end(); at += calmFor {
 		s.Steps = append(s.Steps, daemontest.At(at, daemontest.Do("well so far?", func(*daemontest.World) {
+			w.checkWatchers()
 			if w.well() {
 				w.stopAll()
 			}

@@ -119,6 +119,7 @@ func (l *Life) optionSources() []string {
 	add(l.Lock == File, fmt.Sprintf("core.WithLock(lock.File(%q))", fileLock))
 	add(l.Lock == Leased, fmt.Sprintf("core.WithLock(daemontest.Leased(%q, %s))", leasedURL, source(l.TTL)))
 	add(l.Standby, "core.Standby()")
+	add(l.Unwatched, "core.Unwatched()")
 	return sources
 }
 
@@ -218,6 +219,8 @@ func (l *Life) actionSource(s Step) string {
 		return fmt.Sprintf("FreeLock(%q)", l.lockURL())
 	case LockStolen:
 		return fmt.Sprintf("StealLock(%q)", l.lockURL())
+	case KillWatcher, HaltWatcher, ContWatcher:
+		return fmt.Sprintf("SignalWatcher(syscall.%s)", strings.TrimSuffix(string(s.Does), " to the watcher"))
 	case NoPIDFile:
 		return fmt.Sprintf("RemoveFile(%q)", pidPath)
 	case NoLogFile:
@@ -230,6 +233,7 @@ func (l *Life) actionSource(s Step) string {
 		DiskFull: "DiskFull(true)", DiskFree: "DiskFull(false)",
 		MailDown: "MailDown" + down, MailBack: "MailDown(nil)", BinaryBroken: "BreakBinary" + down, BinaryHangs: "HangBinary()",
 		BinaryLost: "LoseBinary()", BinaryBack: "BreakBinary(nil)",
+		NoWatchers: "RefuseWatchers(syscall.EAGAIN)", WatchersBack: "RefuseWatchers(nil)",
 	}[s.Does]; text != "" {
 		return text
 	}

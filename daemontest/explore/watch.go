@@ -114,6 +114,9 @@ func (w *watcher) handled(p *process, prog *program, o host.Observation, now tim
 	case "restart asked":
 		p.restarts = append(p.restarts, now)
 	case "set up":
+		if o.To == "sleeping" && p.ready == 0 {
+			p.ready = now
+		}
 		if o.To == "sleeping" && !p.ticks.known { // the grid begins
 			p.ticks.known, p.ticks.first = true, now
 		}
@@ -178,6 +181,13 @@ func (w *watcher) step(s Step) {
 		for _, p := range w.processes {
 			p.resumed = w.sim.Now()
 		}
+	case Kill, Crash:
+		if w.sim.Main().Alive() {
+			p.guarded = w.guarded(p)
+		}
+	case KillWatcher, NoWatchers, WatchersBack:
+		w.unguarded = w.sim.Now()
+		w.refused = s.Does == NoWatchers || w.refused && s.Does == KillWatcher
 	case Term, Int, Usr1, Hup:
 		p.signals = append(p.signals, signalled{w.sim.Now(), s.Does, p.stopped})
 		if s.Does == Hup && p.handled && !p.stopped {

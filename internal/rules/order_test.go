@@ -70,7 +70,7 @@ var orders = []order{
 	},
 	{
 		dir:   "daemontest/explore",
-		files: "doc.go life.go children.go declare.go source.go draw.go cells.go notes.go check.go childcheck.go watch.go judge.go play.go search.go",
+		files: "doc.go life.go children.go declare.go source.go draw.go cells.go notes.go check.go childcheck.go watchercheck.go watch.go judge.go play.go search.go",
 	},
 	{
 		dir:   "daemontest",
