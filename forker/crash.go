@@ -11,10 +11,12 @@ const (
 )
 
 // memorySayings are what Go's runtime, C and the race detector say when they get
-// no memory, for a thread's stack among others.
+// no memory, for a thread's stack among others. The last one is where the garbage
+// collector of Go 1.26 dies by SIGSEGV, because it takes for granted that it gets
+// some.
 var memorySayings = []string{
 	"out of memory", "cannot allocate memory", "failed to create new OS thread", "pthread_create failed",
-	"Sanitizer failed to allocate",
+	"Sanitizer failed to allocate", "runtime.(*spanQueue).tryDrain(",
 }
 
 // crash is what a child's standard error tells about its end.

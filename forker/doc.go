@@ -91,11 +91,12 @@
 // [IfFull], [Nice], [Memory], [Dir], [Env]. A negative one is refused.
 //
 //	platform        dies with the daemon    Memory
-//	Linux           at any moment           RLIMIT_DATA
-//	darwin,freebsd  once it reached Main    an error that says so
+//	Linux           at any moment           RLIMIT_DATA, and looking
+//	darwin,freebsd  once it reached Main    looking at what is resident
 //
 // [Memory] ends a Go program with ErrMemory when it needs more. What the
-// kernel kills because the machine has no memory left ends by SIGKILL.
+// kernel kills because the machine, or a cgroup, has no memory left ends by
+// SIGKILL.
 //
 // # Elsewhere
 //

@@ -128,6 +128,7 @@ func (s *startInfo) limit() error {
 		if err := limitMemory(s.Memory); err != nil {
 			return fmt.Errorf("its memory cannot be limited to %d bytes: %w", s.Memory, err)
 		}
+		go watchMemory(s.Memory)
 	}
 	return nil
 }

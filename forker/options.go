@@ -119,9 +119,11 @@ func Nice(n int) Option {
 	return option(unless(n >= -39 && n <= 39, "Nice(%d) is beyond 39", n), func(s *settings) { s.nice = n })
 }
 
-// Memory bounds the child's data segment (RLIMIT_DATA, Linux only) in bytes,
-// Go's own some 10 MB included. A child that needs more ends with ErrMemory.
-// Zero means no limit.
+// Memory bounds the child's memory in bytes, Go's own some 10 MB included. A child
+// that needs more ends with ErrMemory. Zero means no limit. Linux refuses what is
+// more (RLIMIT_DATA). That does not count shared memory, and other platforms have
+// no such limit: the child looks at its resident memory 20 times a second. What it
+// starts has the first limit, each for itself, and not the second.
 func Memory(bytes int64) Option {
 	return option(unless(bytes >= 0, "Memory(%d) is negative", bytes), func(s *settings) { s.memory = bytes })
 }

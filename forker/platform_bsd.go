@@ -5,7 +5,6 @@ package forker
 import (
 	"errors"
 	"os"
-	"runtime"
 	"syscall"
 )
 
@@ -21,9 +20,11 @@ func program() string {
 
 func changeParentDeath(bool) {}
 
-func limitMemory(int64) error {
-	return errors.New("a limit of a child's memory is not available on " + runtime.GOOS + ": leave out forker.Memory there")
-}
+// limitMemory: the kernel has no limit that a Go program reaches.
+func limitMemory(int64) error { return nil }
+
+// ownMemory returns the most resident memory that this process has had, in bytes.
+func ownMemory() int64 { return int64(residentMemory()) }
 
 func watchEnd(int) error { return errors.ErrUnsupported }
 

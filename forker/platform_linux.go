@@ -1,7 +1,9 @@
 package forker
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -50,6 +52,24 @@ func changeParentDeath(outlives bool) {
 func limitMemory(bytes int64) error {
 	limit := unix.Rlimit{Cur: uint64(bytes), Max: uint64(bytes)}
 	return unix.Setrlimit(unix.RLIMIT_DATA, &limit)
+}
+
+// ownMemory returns the resident memory of this process in bytes that is not a
+// file's, which RLIMIT_DATA counts but for what is shared; 0 without /proc.
+func ownMemory() (sum int64) {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		name, rest, _ := strings.Cut(line, ":")
+		var kB int64
+		if name == "RssAnon" || name == "RssShmem" {
+			_, _ = fmt.Sscan(rest, &kB)
+		}
+		sum += kB << 10
+	}
+	return sum
 }
 
 // watchEnd blocks until a child has ended and leaves it to be reaped.

@@ -1,6 +1,7 @@
 package forker_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"runtime"
@@ -32,6 +33,31 @@ func TestATaskThatNeedsMoreThanItsMemoryEnds(t *testing.T) {
 	n, err := h.Wait(roletest.Within(t))
 	require.NoError(t, err)
 	require.Equal(t, 50, n)
+}
+
+// shares has memory of its own that RLIMIT_DATA does not count.
+var shares = forker.NewTask("shares", func(ctx context.Context, _ *forker.Child, bytes int) (none, error) {
+	memory, err := unix.Mmap(-1, 0, bytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANON)
+	roletest.Must(err)
+	for i := 0; i < len(memory); i += os.Getpagesize() {
+		memory[i] = 1
+	}
+	<-ctx.Done() // as long as it has that
+	return none{}, ctx.Err()
+})
+
+// What the kernel's limit does not count is noticed.
+func TestATaskThatHasMoreThanItsMemoryEnds(t *testing.T) {
+	w := watched(t, &forker.Group{})
+	h, err := shares.Fork(w.group, 1<<30, forker.Memory(512<<20))
+	require.NoError(t, err)
+	_, err = h.Wait(roletest.Within(t))
+	require.Error(t, err)
+	if !raced { // whose own memory is too much
+		require.ErrorIs(t, err, forker.ErrMemory)
+		exit, _ := h.Exit()
+		require.Equal(t, forker.Exit{Code: 2}, exit)
+	}
 }
 
 // A child that never reaches Main watches no pipe: the kernel kills it.

@@ -44,7 +44,7 @@ type Command struct {
 	// Nice is added to the daemon's own nice level.
 	Nice int
 
-	// Memory is the limit of the child's data segment in bytes; 0 means none.
+	// Memory is the limit of the child's memory in bytes; 0 means none.
 	Memory int64
 
 	// MaxBytes is the largest argument or result in bytes.
