@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/evertick/evertick/forker/reexec"
 )
 
 // childAttr gives a child a process group of its own, and a death with the
@@ -22,8 +24,7 @@ func childAttr() *syscall.SysProcAttr {
 func program() string {
 	const self = "/proc/self/exe"
 	if _, err := os.Stat(self); err != nil {
-		path, _ := os.Executable()
-		return path
+		return reexec.System(nil).Info().Executable
 	}
 	return self
 }

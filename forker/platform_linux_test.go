@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"sync"
 	"syscall"
@@ -124,3 +125,16 @@ func TestAUserWithTooManyProcessesIsExplained(t *testing.T) {
 }
 
 func init() { roles["crowded"] = crowded }
+
+// A container may have no /proc.
+func TestAForkWithoutProc(t *testing.T) {
+	self := roletest.Command("forksOnce")
+	script := "mount -t tmpfs none /proc && exec \"$0\" \"$@\""
+	cmd := exec.Command("unshare", append([]string{"--mount", "sh", "-c", script}, self.Args...)...)
+	if exec.Command("unshare", "--mount", "mount", "-t", "tmpfs", "none", "/proc").Run() != nil {
+		t.Skip("a file system cannot be mounted here")
+	}
+	out, err := cmd.Output()
+	require.NoError(t, err, string(out))
+	require.Equal(t, "9 <nil>\n", string(out))
+}
