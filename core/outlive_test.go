@@ -136,6 +136,30 @@ func TestTasksThatOutliveARestart(t *testing.T) {
 				done(`read "" forker: task obeys (PID 102): no result within its time-out of 2s: killed by SIGKILL`),
 			},
 		},
+		"its limit of memory goes on": {
+			[]core.Option{outlives(forker.Memory(200 << 20))},
+			daemontest.Child().Takes(4 * time.Second).RunsOutOfMemory(),
+			daemontest.Steps{at(2.5, hup), stopAt(6.5)},
+			daemontest.Want{
+				childEnds(1, 4, "exit status 2", ""), daemontest.Restarts(1),
+				done(`read "" forker: task obeys (PID 102): out of memory: it needed more than its limit of 209715200 bytes (Memory)`),
+			},
+		},
+		"what it has said of its crash is known": {
+			[]core.Option{core.Execute(func(_ context.Context, d *core.Daemon) error {
+				if d.Restarts() > 0 || d.Iteration() > 1 {
+					return nil
+				}
+				_, err := obeys.Fork(d, "you", forker.OutliveRestart())
+				return err
+			})},
+			daemontest.Child().PrintsError("panic: no row\n\ngoroutine 7 [running]:\nmain.rows()\n").Takes(4 * time.Second).Exits(2),
+			daemontest.Steps{at(2.5, hup), stopAt(6.5)},
+			daemontest.Want{
+				childEnds(1, 4, "exit status 2", ""), daemontest.Restarts(1),
+				daemontest.Logs("Error: forker: task obeys (PID 102): panic: no row"),
+			},
+		},
 		"it ends in the teardown before the exec": {
 			[]core.Option{teardownOfTwoSeconds},
 			talks(4),
@@ -234,6 +258,38 @@ func TestAResultThatNobodyAsksForIsLost(t *testing.T) {
 		})), daemontest.Scenario{
 			Args: "-d", Children: children(talks(4)), Steps: daemontest.Steps{at(2.5, hup), stopAt(6.5)},
 			Want: daemontest.Want{daemontest.Exit(0), want, daemontest.ChildrenGone()},
+		})
+	}
+}
+
+// That is told at the next restart where it has ended before, and after two where it
+// has not.
+func TestALostResultIsToldOverRestarts(t *testing.T) {
+	for name, test := range map[string]struct {
+		takes int
+		lost  float64
+	}{"ended before the second": {4, 6.52}, "after it": {8, 10.5}} {
+		t.Run(name, func(t *testing.T) {
+			play(t, equipped(core.Execute(func(_ context.Context, d *core.Daemon) error {
+				if d.Restarts() > 0 || d.Iteration() > 1 {
+					return nil
+				}
+				h, err := obeys.Fork(d, "you", forker.OutliveRestart())
+				go func() { <-h.Done() }()
+				return err
+			})), daemontest.Scenario{
+				Args: "-d", Children: children(talks(test.takes)), Steps: daemontest.Steps{at(2.5, hup), at(6.5, hup), stopAt(10.5)},
+				Want: daemontest.Want{
+					daemontest.Exit(0), daemontest.Restarts(2), daemontest.ChildrenGone(),
+					daemontest.LogsTimes("Error: forker: task obeys (PID 102): its result is lost", 1),
+					daemontest.Check("it to be told in time", func(r *daemontest.Result) error {
+						if at := r.LoggedAt("its result is lost"); len(at) != 1 || at[0].Round(time.Millisecond) != seconds(test.lost)[0] {
+							return fmt.Errorf("it is told at %v, not %gs", at, test.lost)
+						}
+						return nil
+					}),
+				},
+			})
 		})
 	}
 }

@@ -99,3 +99,65 @@ func TestCallsAtAStop(t *testing.T) {
 		},
 	})
 }
+
+var (
+	ledgers = forker.NewPool("ledgers", forker.PoolConfig{Workers: 1})
+	books   = forker.NewMethod(ledgers, "books", func(_ context.Context, _ *forker.Child, n int) (int, error) { return n, nil })
+)
+
+// What becomes of a call that a worker has, and of one in the queue: the daemon's
+// iteration ends first, and then its teardown has a limit.
+func TestCallsAtAStopAndARestart(t *testing.T) {
+	for name, test := range map[string]struct {
+		takes, iteration time.Duration
+		step             daemontest.Step
+		restarts         int
+		ends             []string
+	}{
+		"SIGTERM":                       {3 * time.Second, 0, stopAt(1.5), 0, []string{"2 closed", "1 <nil>"}},
+		"SIGHUP":                        {3 * time.Second, 0, at(1.5, hup), 1, []string{"2 closed", "1 <nil>"}},
+		"SIGTERM, beyond the limit":     {time.Minute, 0, stopAt(1.5), 0, []string{"2 closed", "1 died"}},
+		"SIGHUP, beyond the limit":      {time.Minute, 0, at(1.5, hup), 1, []string{"2 closed", "1 died"}},
+		"SIGTERM, within the iteration": {3 * time.Second, 9 * time.Second, stopAt(1.5), 0, []string{"1 <nil>", "2 <nil>"}},
+		"SIGHUP, within the iteration":  {3 * time.Second, 9 * time.Second, at(1.5, hup), 1, []string{"1 <nil>", "2 <nil>"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			execute := core.Execute(func(ctx context.Context, d *core.Daemon) error {
+				if d.Iteration() > 1 {
+					return nil
+				}
+				for n := 1; n <= 2; n++ {
+					c, err := books.Submit(ctx, d, n)
+					if err != nil {
+						return err
+					}
+					c.Then(func(_ int, err error) {
+						var e *forker.CallError
+						switch {
+						case errors.Is(err, forker.ErrClosed) && errors.As(err, &e) && !e.MayHaveRun:
+							d.Logf("doing %d closed", n)
+						case errors.Is(err, forker.ErrWorkerDied) && errors.As(err, &e) && e.MayHaveRun:
+							d.Logf("doing %d died", n)
+						default:
+							d.Logf("doing %d %v", n, err)
+						}
+					})
+				}
+				time.Sleep(test.iteration)
+				return nil
+			})
+			steps := daemontest.Steps{test.step}
+			if test.restarts > 0 {
+				steps = append(steps, stopAt(20.5))
+			}
+			play(t, equipped(execute, core.ShutdownTimeout(10*time.Second)), daemontest.Scenario{
+				Args:     "-d",
+				Children: map[string]daemontest.ChildScript{"ledgers": daemontest.Child().InCall("books", 0, daemontest.Child().Takes(test.takes).Returns(0))},
+				Steps:    steps,
+				Want: daemontest.Want{
+					daemontest.Exit(0), daemontest.Restarts(test.restarts), daemontest.ChildrenGone(), done(test.ends...),
+				},
+			})
+		})
+	}
+}

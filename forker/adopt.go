@@ -26,7 +26,6 @@ type handedOver struct {
 	State    State         `json:"state"`
 	Killed   bool          `json:"killed,omitempty"` // by Handle.Kill
 
-	AtMost  int   `json:"at_most,omitempty"`
 	Memory  int64 `json:"memory,omitempty"`
 	Awaited bool  `json:"awaited,omitempty"` // somebody waited for its result
 
@@ -142,7 +141,7 @@ func (g *Group) Handoff() (Handoff, error) {
 			Task: c.task, Process: process.Value, PID: c.pid, Started: c.started,
 			Age: now.Sub(c.startedAt), Left: c.dueAt.Sub(now), Timeout: c.settings.timeout, Grace: c.settings.grace,
 			TimedOut: c.timedOut, State: c.state, Killed: closed(c.kill),
-			AtMost: c.settings.atMost, Memory: c.settings.memory, Awaited: c.attended || c.lost,
+			Memory: c.settings.memory, Awaited: c.attended || c.lost,
 			Began: c.began, Outcome: c.outcome, Data: c.outcome.Data, Crash: c.crash,
 			Stdout: c.stdout.rest, Stderr: c.stderr.rest,
 		})
@@ -193,7 +192,7 @@ func (g *Group) Adopt(handoff string) ([]Info, error) {
 // child returns the child that was handed over, as it was.
 func (h handedOver) child(g *Group) *child {
 	c := newChild(h.Task, nil, settings{
-		timeout: h.Timeout, grace: h.Grace, atMost: h.AtMost, memory: h.Memory, outlives: true,
+		timeout: h.Timeout, grace: h.Grace, memory: h.Memory, outlives: true,
 	})
 	c.pid, c.state, c.started = h.PID, h.State, h.Started
 	c.startedAt = g.clock().Now().Add(-h.Age)
@@ -228,7 +227,7 @@ func (g *Group) endAdopted() {
 	g.mu.Lock()
 	var lost []*child
 	g.adopted = slices.DeleteFunc(g.adopted, func(c *child) bool {
-		if c.paused || c.state != Ended { // the next program may ask
+		if c.state != Ended { // the next program may ask
 			return false
 		}
 		if c.lost && c.err == nil {

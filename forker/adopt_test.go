@@ -225,6 +225,60 @@ func lost([]string) {
 	}
 }
 
+// killedBefore kills its child when that is paused.
+func killedBefore([]string) {
+	p := newParent()
+	if p.program == 0 {
+		p.group.Accept()
+		h, err := yields.Fork(p.group, 7, forker.OutliveRestart())
+		roletest.Must(err)
+		p.await(2)
+		p.group.StopForRestart(context.Background())
+		h.Kill()
+		for !roletest.Gone(h.PID()) {
+			time.Sleep(time.Millisecond)
+		}
+		p.next(false)
+	}
+	p.group.Accept()
+	read(p, yields, number)
+}
+
+// many restarts with args[0] children, half of which end meanwhile.
+func many(args []string) {
+	p := newParent()
+	n, err := strconv.Atoi(args[0])
+	roletest.Must(err)
+	p.group.Max = n
+	p.group.Accept()
+	if p.program == 0 {
+		for i := range n {
+			_, err := yields.Fork(p.group, i, forker.OutliveRestart())
+			roletest.Must(err)
+		}
+		p.await(2 * n)
+		p.group.StopForRestart(context.Background())
+		for i, child := range p.group.List() {
+			if i%2 == 0 {
+				roletest.Must(syscall.Kill(child.PID, syscall.SIGTERM))
+			}
+		}
+		p.next(false)
+	}
+	for _, child := range p.group.List() {
+		_ = syscall.Kill(child.PID, syscall.SIGTERM)
+	}
+	sum := 0
+	for _, h := range yields.Adopted(p.group) {
+		result, err := h.Wait(context.Background())
+		roletest.Must(err)
+		sum += result
+	}
+	fmt.Println("sum", sum)
+	_, err = syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+	fmt.Println("left:", err)
+}
+
 // killedLater waits, in its third program, to be killed.
 func killedLater([]string) {
 	p := newParent()
@@ -249,6 +303,7 @@ func killedLater([]string) {
 func init() {
 	roles["talkative"], roles["late"], roles["ended"] = talkative, late, ended
 	roles["vanished"], roles["lost"], roles["killedLater"] = vanished, lost, killedLater
+	roles["killedBefore"], roles["many"] = killedBefore, many
 }
 
 // outputOf returns what a role prints.
@@ -297,6 +352,21 @@ func TestAChildThatEndsWithinARestartIsReaped(t *testing.T) {
 	require.Contains(t, out, " result 7 <nil>\n")
 	require.Regexp(t, `\d+ Y{16}y{384}\n`, out)
 	require.Regexp(t, `\d+ Yend\n`, out, "the rest of the line")
+	require.Contains(t, out, "left: no child processes\n")
+}
+
+func TestAChildThatIsKilledWithinARestart(t *testing.T) {
+	require.Regexp(t, ` result 0 forker: task yields \(PID \d+\): `+forker.ErrKilled.Error(), outputOf(t, "killedBefore"))
+}
+
+func TestAHundredChildrenOutliveARestart(t *testing.T) {
+	n := 100
+	if raced {
+		n = 20
+	}
+	out := outputOf(t, "many", fmt.Sprint(n))
+	require.Contains(t, out, fmt.Sprintf("adopted %d <nil>\n", n))
+	require.Contains(t, out, fmt.Sprintf("sum %d\n", n*(n-1)/2))
 	require.Contains(t, out, "left: no child processes\n")
 }
 

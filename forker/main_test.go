@@ -78,6 +78,14 @@ var (
 		return none{}, nil
 	})
 
+	// laments prints a text to its standard error and exits with status 3.
+	laments = forker.NewTask("laments", func(_ context.Context, _ *forker.Child, text string) (none, error) {
+		fmt.Fprintln(os.Stderr, text)
+		os.Exit(3)
+		return none{}, nil
+	})
+
+	// dies gets a signal; 0 lets it hang.
 	dies = forker.NewTask("dies", func(_ context.Context, _ *forker.Child, sig syscall.Signal) (none, error) {
 		_ = syscall.Kill(os.Getpid(), sig)
 		roletest.Block()

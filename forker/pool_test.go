@@ -112,6 +112,11 @@ var (
 	})
 )
 
+func exitInSetup(context.Context, *forker.Child) error {
+	os.Exit(3)
+	return nil
+}
+
 // workerOf returns the PID of a worker of a group.
 func workerOf(t *testing.T, g *forker.Group, w workers) int {
 	t.Helper()
@@ -470,15 +475,19 @@ func TestSIGTERMOfABusyWorkerLetsItAnswer(t *testing.T) {
 	require.Equal(t, 1, w.count("log torn down"))
 }
 
-// caller is a daemon whose one worker is idle, and the other in a call.
-func caller([]string) {
+// caller is a daemon with a worker that is idle, and one in a call that leaves a
+// call in the queue, which would leave a trace in the file args[0].
+func caller(args []string) {
 	group := &forker.Group{OnLog: func(i forker.Info, text string) { fmt.Println(i.PID, text) }}
 	roletest.Must(two.pool.Start(context.Background(), group))
-	_, _ = two.hang.Call(context.Background(), group, none{})
+	_, err := again.hang.Submit(context.Background(), group, none{})
+	roletest.Must(err)
+	_, _ = onceMore.Call(context.Background(), group, args[0])
 }
 
 func TestWorkersDieWithTheirParent(t *testing.T) {
-	cmd := roletest.Command("caller")
+	trace := t.TempDir() + "/trace"
+	cmd := roletest.Command("caller", trace)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -494,12 +503,13 @@ func TestWorkersDieWithTheirParent(t *testing.T) {
 			break
 		}
 	}
-	require.Len(t, pids, 2)
+	require.Len(t, pids, 3)
 	require.NoError(t, cmd.Process.Kill())
 	require.Error(t, cmd.Wait())
 	for pid := range pids {
 		roletest.Eventually(t, fmt.Sprint("the end of ", pid), func() bool { return roletest.Gone(pid) })
 	}
+	require.NoFileExists(t, trace, "what was in the queue has not run")
 }
 
 func TestWhatACallIsFollowedBy(t *testing.T) {

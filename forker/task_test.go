@@ -175,6 +175,20 @@ func TestAnEndWithoutAResult(t *testing.T) {
 	require.Equal(t, forker.Exit{}, wait(h, err).Exit)
 }
 
+// What looks like a crash, or like a lack of memory, is one where it can be.
+func TestWhatAChildOnlySeemsToDieOf(t *testing.T) {
+	w := watched(t, &forker.Group{})
+	for _, said := range []string{"panic: no", "fatal error: no", "cannot allocate memory"} {
+		h, err := laments.Fork(w.group, said)
+		require.NoError(t, err)
+		_, err = h.Wait(roletest.Within(t))
+		var exit *forker.ExitError
+		require.ErrorAs(t, err, &exit)
+		require.Equal(t, 3, exit.Exit.Code)
+		require.Equal(t, said, exit.Stderr)
+	}
+}
+
 func TestAChildWhoseMainEndsEarlyNamesTheMissingLine(t *testing.T) {
 	w := watched(t, &forker.Group{})
 	for _, code := range []string{"x", "xx"} {
