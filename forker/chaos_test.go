@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	chaosCalls = flag.Int("forker.calls", 1500, "how many calls are made while workers are killed")
+	chaosCalls = flag.Int("forker.calls", 400, "how many calls are made while workers are killed")
 	chaosSeed  = flag.Uint64("forker.seed", 1, "which workers are killed when")
 )
 

@@ -2,6 +2,7 @@ package forker_test
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -46,21 +47,22 @@ func descriptors(t *testing.T) int {
 	return len(entries)
 }
 
+var (
+	inARow = flag.Int("forker.inarow", 30, "how many children TestManyForksLeaveNothing forks one after the other")
+	atOnce = flag.Int("forker.atonce", 20, "how many children it forks at once")
+)
+
 func TestManyForksLeaveNothing(t *testing.T) {
 	leakFree(t)
-	w := watched(t, &forker.Group{})
-	inARow := 500
-	if raced {
-		inARow = 50 // the race detector makes a start ten times as slow
-	}
-	for range inARow {
+	w := watched(t, &forker.Group{Max: *atOnce})
+	for range *inARow {
 		h, err := noop.Fork(w.group, none{})
 		require.NoError(t, err)
 		_, err = h.Wait(roletest.Within(t))
 		require.NoError(t, err)
 	}
 	var handles []*forker.Handle[int]
-	for n := range 50 {
+	for n := range *atOnce {
 		h, err := square.Fork(w.group, n)
 		require.NoError(t, err)
 		handles = append(handles, h)
@@ -72,9 +74,9 @@ func TestManyForksLeaveNothing(t *testing.T) {
 		require.Equal(t, n*n, got)
 		pids[h.PID()] = true
 	}
-	require.Len(t, pids, 50)
-	require.Equal(t, inARow+50, w.count("fork"))
-	require.Equal(t, inARow+50, w.count("reap"))
+	require.Len(t, pids, *atOnce)
+	require.Equal(t, *inARow+*atOnce, w.count("fork"))
+	require.Equal(t, *inARow+*atOnce, w.count("reap"))
 }
 
 func TestChildrenThatCannotBeStarted(t *testing.T) {
@@ -199,7 +201,7 @@ func TestAParentKilledAtAnyMomentLeavesNoChild(t *testing.T) {
 		t.Log("what runs cannot be found without /proc")
 		return
 	}
-	for round := range 6 {
+	for round := range 4 {
 		mark := fmt.Sprintf("TEST_MARK=%d-%d", os.Getpid(), round)
 		cmd := roletest.Command("parent", "1000")
 		cmd.Env = append(os.Environ(), mark)
@@ -207,7 +209,7 @@ func TestAParentKilledAtAnyMomentLeavesNoChild(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, cmd.Start())
 		lines := bufio.NewReader(out)
-		for range 3 * round { // so many children are there, more are on the way
+		for range 5 * round { // so many children are there, more are on the way
 			_, err := lines.ReadString('\n')
 			require.NoError(t, err)
 		}
