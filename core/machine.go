@@ -49,6 +49,7 @@ type machine struct {
 	notified          string                     // what the supervisor was told last
 	releasing         bool                       // the lease is being given back
 	forking           bool                       // children may be forked
+	handedOver        bool                       // the latest event has begun a job
 	hasTerminal       atomic.Bool                // at the start of this program, and since
 }
 
@@ -134,7 +135,7 @@ func (m *machine) handle(e event) {
 	}
 	m.tellStopping()
 	m.warmUp.begin()
-	m.jobs.begin()
+	m.handedOver = m.jobs.begin()
 }
 
 // gateChildren lets children be forked as long as the daemon is to go on.
@@ -221,6 +222,12 @@ func (m *machine) nextEvent() (e event, alive bool) {
 		}
 		if m.watchdog.every > 0 {
 			m.watch()
+		}
+		if m.handedOver {
+			m.handedOver = false
+			if m.d.queue.yield() {
+				continue
+			}
 		}
 		next, now := m.timers.expire(m.d.queue.add)
 		e, ok := m.d.queue.take()

@@ -3,6 +3,7 @@ package core
 import (
 	"math/bits"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -165,6 +166,22 @@ func (q *eventQueue) add(e event) {
 		q.ready.Or(1 << e.kind)
 	}
 	q.mu.Unlock()
+}
+
+// yield lets other goroutines run, and reports whether one of them has posted: where
+// a job returns at once, that costs less than to wait for it. It does nothing while an
+// event waits.
+func (q *eventQueue) yield() bool {
+	if q.ready.Load() != 0 {
+		return false
+	}
+	runtime.Gosched()
+	select {
+	case <-q.wake:
+		return true
+	default:
+		return false
+	}
 }
 
 // take returns the event that goes first, if there is one.

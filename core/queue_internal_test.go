@@ -65,3 +65,19 @@ func TestQueueBefore(t *testing.T) {
 		t.Error("drop forgets what waits, and tells whether anything did")
 	}
 }
+
+// A yield takes the wake-up of what was posted, and leaves it alone while an event
+// waits.
+func TestQueueYield(t *testing.T) {
+	q := newEventQueue()
+	if q.yield() {
+		t.Error("nothing was posted")
+	}
+	q.post(event{kind: executed})
+	if q.yield() || len(q.wake) != 1 {
+		t.Error("an event waits already")
+	}
+	if _, ok := q.take(); !ok || !q.yield() || len(q.wake) != 0 {
+		t.Error("the wake-up was not taken")
+	}
+}

@@ -166,16 +166,18 @@ func (j *jobs) interrupt(cause error) { j.cause = cause }
 
 // begin carries out what start and interrupt have asked for. The event
 // goroutine calls it when an action is over, so that all that the action
-// itself does comes first.
-func (j *jobs) begin() {
+// itself does comes first. It reports whether the worker has a job now.
+func (j *jobs) begin() bool {
 	if j.cause != nil {
 		j.cancel(j.cause)
 		j.cause, j.interrupted = nil, true
 	}
-	if j.waiting {
-		j.waiting = false
-		j.worker.jobs <- j.todo
+	if !j.waiting {
+		return false
 	}
+	j.waiting = false
+	j.worker.jobs <- j.todo
+	return true
 }
 
 // returned reports whether e is the return of the job that counts.
