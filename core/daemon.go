@@ -114,11 +114,14 @@ func (d *Daemon) Iteration() int64 { return d.counters.iteration.Load() }
 // Interval returns the time between two ticks; 0 where there is no grid. With
 // Scheduled it is the time between the latest iteration's tick and the next one.
 func (d *Daemon) Interval() time.Duration {
-	p := d.pacing()
-	if !p.HasGrid() {
+	switch p := &d.set.pacing; {
+	case d.set.calendar != nil:
+		return time.Duration(d.interval.Load())
+	case p.HasGrid():
+		return p.Interval
+	default:
 		return 0
 	}
-	return p.Interval
 }
 
 // pacing returns what the iteration that runs, or the latest, is measured by.

@@ -14,7 +14,8 @@ type executor struct {
 	d         *Daemon
 	abandoned *atomic.Bool
 
-	counted bool // Execute has returned, and the iteration that runs is counted
+	running int64 // the iteration that runs, for counters
+	counted bool  // Execute has returned, and the iteration that runs is counted
 	took    time.Duration
 	err     error
 
@@ -31,7 +32,8 @@ func (x *executor) now() time.Time { return x.d.host.Clock.Now() }
 func (x *executor) iterate(ctx context.Context, now time.Time) (end time.Time, took time.Duration, err error) {
 	d := x.d
 	x.counted = false
-	n := d.counters.begin(now)
+	n, running := d.counters.begin(now)
+	x.running = running
 	if d.life.due(now) {
 		d.noteLife(n, now)
 	}
@@ -76,12 +78,12 @@ func (x *executor) finish(ctx context.Context, n int64, start time.Time, err err
 	if x.abandoned.Load() {
 		return end, took
 	}
-	defer d.counters.idle(start) // also after a hook that ends this goroutine
+	defer d.counters.idle(x.running) // also after a hook that ends this goroutine
 	d.counters.end(took, err != nil)
 	if d.host.Hooks.Observe != nil {
 		d.host.Hooks.Observe(host.Observation{Kind: host.Ended, Iteration: n, Took: took, Err: err})
 	}
-	if end.Sub(x.told) >= statusEvery && d.host.Supervisor.Detected() {
+	if d.host.Supervisor.Detected() && end.Sub(x.told) >= statusEvery {
 		x.told = end
 		d.tellStatus(n, took, err)
 	}

@@ -68,13 +68,12 @@ func TestTheWindowOfErrorRestarts(t *testing.T) {
 // The late end of an iteration is not that of the next one.
 func TestALateEndLeavesTheNextIterationRunning(t *testing.T) {
 	c := counters{epoch: time.Now()}
-	first, second := c.epoch.Add(time.Second), c.epoch.Add(2*time.Second)
-	c.begin(first)
-	c.begin(second)
+	_, first := c.begin(c.epoch.Add(time.Second))
+	_, second := c.begin(c.epoch.Add(2 * time.Second))
 	c.idle(first)
 	started, running := c.startOfRunning()
 	assert.True(t, running)
-	assert.Equal(t, second, started)
+	assert.Equal(t, c.epoch.Add(2*time.Second), started)
 	c.idle(second)
 	_, running = c.startOfRunning()
 	assert.False(t, running)

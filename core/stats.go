@@ -49,11 +49,12 @@ type counters struct {
 	hist     histogram.Histogram
 }
 
-// begin counts an iteration that starts now, and returns its number.
-func (c *counters) begin(now time.Time) int64 {
-	n := c.iteration.Add(1)
-	c.running.Store(int64(now.Sub(c.epoch)) + 1)
-	return n
+// begin counts an iteration that starts now, and returns its number and what running
+// is for it.
+func (c *counters) begin(now time.Time) (n, running int64) {
+	n, running = c.iteration.Add(1), int64(now.Sub(c.epoch))+1
+	c.running.Store(running)
+	return n, running
 }
 
 // end counts an iteration whose Execute has returned.
@@ -68,10 +69,8 @@ func (c *counters) end(took time.Duration, failed bool) {
 	c.mu.Unlock()
 }
 
-// idle notes that the iteration that has started then is over, hooks included.
-func (c *counters) idle(start time.Time) {
-	c.running.CompareAndSwap(int64(start.Sub(c.epoch))+1, 0)
-}
+// idle notes that the iteration that running stands for is over, hooks included.
+func (c *counters) idle(running int64) { c.running.CompareAndSwap(running, 0) }
 
 // startOfRunning returns when the iteration that runs has started; false while
 // none runs.

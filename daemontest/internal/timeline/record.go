@@ -49,6 +49,15 @@ func (r *record) get(i int) Entry {
 	return e
 }
 
+// end completes the entry of an iteration. text is the error of one that has failed.
+func (r *record) end(i int, took time.Duration, failed bool, text string) {
+	p := &r.chunks[i/chunk][i%chunk]
+	p.took, p.done, p.failed = took, true, failed
+	if failed {
+		r.say(i, text)
+	}
+}
+
 // set changes an entry.
 func (r *record) set(i int, e Entry) {
 	r.chunks[i/chunk][i%chunk] = packed{
@@ -56,11 +65,16 @@ func (r *record) set(i int, e Entry) {
 		kind: e.Kind, done: e.Done, failed: e.Failed, lost: e.Lost,
 	}
 	if e.Text != "" {
-		if r.texts == nil {
-			r.texts = map[int]string{}
-		}
-		r.texts[i] = e.Text
+		r.say(i, e.Text)
 	}
+}
+
+// say gives an entry its text.
+func (r *record) say(i int, text string) {
+	if r.texts == nil {
+		r.texts = map[int]string{}
+	}
+	r.texts[i] = text
 }
 
 func (r *record) add(e Entry) {

@@ -27,6 +27,14 @@ func TestARecordGivesBackWhatItWasGiven(t *testing.T) {
 	}
 	want[chunk+1].Text += ", and more"
 	r.set(chunk+1, want[chunk+1])
+	for _, e := range []*Entry{&want[0], &want[chunk]} {
+		e.Kind, e.Done, e.Failed, e.Took, e.Text = Execute, true, e == &want[0], time.Minute, ""
+		if e.Failed {
+			e.Text = "failed late"
+		}
+		r.set(int(e.At), Entry{At: e.At, PID: e.PID, Kind: Execute, N: e.N, Interval: e.Interval, Lost: e.Lost})
+		r.end(int(e.At), e.Took, e.Failed, e.Text)
+	}
 	if r.len() != len(want) {
 		t.Fatalf("%d entries, want %d", r.len(), len(want))
 	}

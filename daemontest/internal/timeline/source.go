@@ -100,12 +100,15 @@ func (s *Source) End(n int64, took time.Duration, err error) {
 		t.mu.Unlock()
 		return
 	}
-	e := t.entries.get(i)
-	e.Took, e.Done = took, true
+	text := ""
 	if err != nil {
-		e.Failed, e.Text = true, t.plain(err.Error())
+		text = t.plain(err.Error())
 	}
-	t.entries.set(i, e)
+	t.entries.end(i, took, err != nil, text)
+	var e Entry
+	if t.watch != nil {
+		e = t.entries.get(i)
+	}
 	t.mu.Unlock()
 	if t.watch != nil {
 		t.watch(e)
