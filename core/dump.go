@@ -167,8 +167,8 @@ func (m *machine) nextTick() string {
 	default:
 		return "none"
 	}
-	now, wall := m.readClock()
-	at := wall.Add(m.schedule.Next().Sub(now))
+	wall := m.d.host.Clock.Wall()
+	at := wall.Add(m.schedule.Next().Sub(m.now))
 	if c, ok := m.schedule.(*calendarTicks); ok {
 		if at = c.Tick(); at.IsZero() {
 			return "none: the schedule has no further one"

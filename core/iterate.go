@@ -6,7 +6,7 @@ import (
 
 func (m *machine) onTick(e event) state {
 	m.timers.clear(tickAt)
-	now, wall := m.readClock()
+	now, wall := m.scheduleTime()
 	early := now.Before(m.schedule.Next())
 	if early && (e.kind == tickDue || m.recentlyCounted(now)) { // or a wake-up came between
 		m.setTick()

@@ -26,7 +26,7 @@ func (l *laidCalendar) lay(d *Daemon, kept clockwork.CalendarState) error {
 		kept, l.made = *h.Calendar, false
 	}
 	asking := askCalendar(calendar, func(checked clockwork.Calendar) (t calendarTurn) {
-		wall := clock.Wall() // in the order of readClock
+		wall := clock.Wall() // in the order of scheduleTime
 		now := clock.Now()
 		t.schedule = clockwork.NewCalendarSchedule(checked, pacing, kept, now, wall)
 		if l.made {

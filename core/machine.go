@@ -30,6 +30,7 @@ type machine struct {
 	schedule schedule
 	trial    trial
 	ending   ending
+	now      time.Time // when the event that is handled was taken, by Clock.Now
 	health   health
 	overrun  overrun
 	watchdog watchdog
@@ -81,7 +82,7 @@ func (t *table) firstIndexes() *[numStates][numEvents]int {
 }
 
 func newMachine(d *Daemon, args []string, t *table) *machine {
-	m := &machine{d: d, args: args, table: t, inherited: d.inherited}
+	m := &machine{d: d, args: args, table: t, inherited: d.inherited, now: d.host.Clock.Now()}
 	m.timers = newTimers(d.host.Clock)
 	m.jobs = newJobs(func(abandoned *atomic.Bool) iteration { return &executor{d: d, abandoned: abandoned} }, d.queue)
 	m.handlers = newHandlerQueue(d.Logf, func() { d.observe(host.Observation{Kind: host.Queued}) })
@@ -229,11 +230,12 @@ func (m *machine) nextEvent() (e event, alive bool) {
 				continue
 			}
 		}
-		next, now := m.timers.expire(m.d.queue.add)
+		var next time.Time
+		next, m.now = m.timers.expire(m.d.queue.add)
 		e, ok := m.d.queue.take()
 		switch {
 		case !ok:
-			m.timers.wait(m.d.queue.wake, next, now)
+			m.timers.wait(m.d.queue.wake, next, m.now)
 		case !e.kind.isReturn() || m.jobs.returned(e):
 			return e, true
 		}

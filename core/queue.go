@@ -85,11 +85,13 @@ const (
 
 // String returns the event's name as it stands in traces and pictures.
 func (k eventKind) String() string {
-	return [...]string{
-		"stop", "time is up", "lease lost", "iteration timed out", "checked", "leased", "warmed up",
-		"set up", "executed", "torn down", "trial passed", "trial refused",
-		"restart asked", "signal", "watcher", "housekeeping", "backed off", "woken", "overdue", "tick",
-	}[k]
+	return eventNames[k]
+}
+
+var eventNames = [numEvents]string{
+	"stop", "time is up", "lease lost", "iteration timed out", "checked", "leased", "warmed up",
+	"set up", "executed", "torn down", "trial passed", "trial refused",
+	"restart asked", "signal", "watcher", "housekeeping", "backed off", "woken", "overdue", "tick",
 }
 
 // job returns what the job is called whose return the event is.

@@ -11,9 +11,13 @@ import (
 // time, before or after the overdue tick is noticed. It wakes the loop no more.
 const wakeGrace = 100 * time.Millisecond
 
-// readClock returns readings of Now and Wall. Wall is read first, so that no tick
-// of a schedule seems to come a little before its time.
-func (m *machine) readClock() (now, wall time.Time) {
+// scheduleTime returns readings of Now and Wall, for the schedule; Wall only where a
+// schedule of the user's asks for it. It is then read first, so that no tick seems to
+// come a little before its time.
+func (m *machine) scheduleTime() (now, wall time.Time) {
+	if m.d.set.calendar == nil {
+		return m.now, wall
+	}
 	wall = m.d.host.Clock.Wall()
 	return m.d.host.Clock.Now(), wall
 }
@@ -46,7 +50,7 @@ func (m *machine) countMissed(now time.Time, n int64) {
 // and counts the ticks that it ran over. It logs and returns what a schedule of
 // the user's has done wrong.
 func (m *machine) endSchedule() error {
-	now, wall := m.readClock()
+	now, wall := m.scheduleTime()
 	missed, err := m.schedule.End(now, wall)
 	if err != nil {
 		m.d.Logf("Error: %s", describe(err))

@@ -40,8 +40,10 @@ const (
 
 // String returns the state's name as it stands in logs and pictures.
 func (s state) String() string {
-	return [...]string{
-		"checking", "standby", "setting up", "sleeping", "executing",
-		"draining", "restarting", "tearing down", "ended",
-	}[s]
+	return stateNames[s]
+}
+
+var stateNames = [numStates]string{
+	"checking", "standby", "setting up", "sleeping", "executing",
+	"draining", "restarting", "tearing down", "ended",
 }

@@ -95,13 +95,10 @@ func (t *timers) next() (at time.Time) {
 }
 
 // expire clears the deadlines that have passed, and posts their events. It
-// returns the next deadline, and the present time if there is one.
+// returns the next deadline and the present time.
 func (t *timers) expire(post func(event)) (next, now time.Time) {
-	next = t.next()
-	if next.IsZero() {
-		return next, now
-	}
-	if now = t.clock.Now(); now.Before(next) {
+	next, now = t.next(), t.clock.Now()
+	if next.IsZero() || now.Before(next) {
 		return next, now
 	}
 	for i, d := range &t.deadlines {

@@ -48,7 +48,7 @@ func (c *Clock) now() time.Duration {
 }
 
 // Now is part of clockwork.Clock, as are the methods that follow.
-func (c *Clock) Now() time.Time { return c.time.start.Add(c.now()) }
+func (c *Clock) Now() time.Time { return time.Unix(0, c.time.startedAt+int64(c.now())) }
 
 // Wall follows the steps of the machine's wall clock.
 func (c *Clock) Wall() time.Time { return c.wall.at(c.now()) }
