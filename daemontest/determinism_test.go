@@ -128,7 +128,7 @@ func crowd() (NewFunc, Scenario) {
 			At(75*time.Second, SignalTo("-v", syscall.SIGCONT), SignalTo("-v", syscall.SIGUSR1)),
 			At(90*time.Second, Signal(syscall.SIGTERM), SignalTo("-d -p b.pid", syscall.SIGTERM), SignalTo("-d -p c.pid", syscall.SIGTERM), SignalTo("-v", syscall.SIGTERM)),
 		},
-		Want: Want{Exit(0), Of("-d -p c.pid", Exit(0))},
+		Want: Want{Exit(0), Of("-d -p c.pid", Exit(0)), Golden("crowd")},
 	}
 }
 
