@@ -161,3 +161,27 @@ func TestCallsAtAStopAndARestart(t *testing.T) {
 		})
 	}
 }
+
+var (
+	unfitDesk = forker.NewPool("unfit desk", forker.PoolConfig{Workers: 1, Timeout: 2 * time.Hour})
+	asks      = forker.NewMethod(unfitDesk, "asks", func(_ context.Context, _ *forker.Child, n int) (int, error) { return n, nil })
+)
+
+// Pauses between workers whose set-up fails grow from 0.1 s to 30 s: ten workers in
+// the first 51.1 s, and then two a minute.
+func TestPausesBetweenWorkersThatFail(t *testing.T) {
+	play(t, equipped(core.Every(time.Minute), core.Execute(func(ctx context.Context, d *core.Daemon) error {
+		if d.Iteration() > 1 {
+			return nil
+		}
+		_, err := asks.Submit(ctx, d, 1)
+		return err
+	})), daemontest.Scenario{
+		Children: map[string]daemontest.ChildScript{"unfit desk": daemontest.Child().Fails(errors.New("no database"))},
+		Steps:    daemontest.Steps{stopAt(3600)},
+		Want: daemontest.Want{
+			daemontest.Exit(0), daemontest.Forks("unfit desk", 10+118), daemontest.ChildrenGone(),
+			daemontest.Logs("its set-up: no database"),
+		},
+	})
+}
