@@ -101,8 +101,11 @@ generated:
 generate: ## draw the pictures in docs/ again
 	$(GO) generate ./...
 
-# The nested modules, too, where they have packages.
-lint: $(GOLANGCI) ## golangci-lint, pinned; building it takes minutes, once
+# The nested modules, too, where they have packages. The tests of the other
+# platforms cannot be run here, but are to be built there.
+lint: $(GOLANGCI) ## go vet for the other platforms; golangci-lint, pinned: building it takes minutes, once
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) vet ./...
+	CGO_ENABLED=0 GOOS=freebsd GOARCH=amd64 $(GO) vet ./...
 	@for mod in $$(find . -name go.mod -not -path '*/testdata/*'); do \
 		( cd "$${mod%/go.mod}" && \
 		[ -z "$$($(GO) list ./... 2>/dev/null)" ] || \

@@ -122,16 +122,20 @@ func helperInherit(value string) (lock.Lease, error) {
 
 // helperInheritStarved tries it without a free descriptor.
 func helperInheritStarved(value string) (lock.Lease, error) {
-	if err := limitFiles(3); err != nil {
+	if err := starve(true); err != nil {
 		return nil, err
 	}
-	defer func() { _ = limitFiles(1 << 10) }()
+	defer func() { _ = starve(false) }()
 	return helperInherit(value)
 }
 
-// limitFiles sets how many descriptors this process may have.
-func limitFiles(n uint64) error {
-	return unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: 1 << 10})
+// starve sets how many descriptors this process may have.
+func starve(yes bool) error {
+	limit := unix.Rlimit{Cur: 1 << 10, Max: 1 << 10}
+	if yes {
+		limit.Cur = 3
+	}
+	return unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
 }
 
 // helperExec replaces the process by itself.

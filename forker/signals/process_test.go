@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -23,6 +24,27 @@ import (
 
 func TestMain(m *testing.M) {
 	roletest.Main(m, map[string]roletest.Role{"obey": obey, "storm": inAStorm})
+}
+
+// inAStorm listens and quiesces again and again while signals arrive.
+func inAStorm([]string) {
+	var o signals.OS
+	o.Listen([]os.Signal{syscall.SIGUSR1, syscall.SIGUSR2}, func(os.Signal) {})
+	var calm atomic.Bool
+	var senders sync.WaitGroup
+	for _, sig := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGUSR2} {
+		senders.Go(func() {
+			for !calm.Load() {
+				roletest.Must(syscall.Kill(os.Getpid(), sig))
+			}
+		})
+	}
+	for range 200 {
+		o.Quiesce(syscall.SIGUSR1, syscall.SIGUSR2)
+		o.Listen([]os.Signal{syscall.SIGUSR1, syscall.SIGUSR2}, func(os.Signal) {})
+	}
+	calm.Store(true)
+	senders.Wait()
 }
 
 // obey does what it reads from standard input, and replies on standard output,

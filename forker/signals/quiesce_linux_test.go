@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -80,27 +79,6 @@ func TestQuiesceLeavesSIGTERMToTheKernel(t *testing.T) {
 	require.False(t, caught(t, syscall.SIGTERM))
 	o.Listen([]os.Signal{syscall.SIGTERM}, func(os.Signal) {}) // after an exec that failed
 	require.True(t, caught(t, syscall.SIGTERM))
-}
-
-// inAStorm listens and quiesces again and again while signals arrive.
-func inAStorm([]string) {
-	var o signals.OS
-	o.Listen([]os.Signal{syscall.SIGUSR1, syscall.SIGUSR2}, func(os.Signal) {})
-	var calm atomic.Bool
-	var senders sync.WaitGroup
-	for _, sig := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGUSR2} {
-		senders.Go(func() {
-			for !calm.Load() {
-				roletest.Must(syscall.Kill(os.Getpid(), sig))
-			}
-		})
-	}
-	for range 200 {
-		o.Quiesce(syscall.SIGUSR1, syscall.SIGUSR2)
-		o.Listen([]os.Signal{syscall.SIGUSR1, syscall.SIGUSR2}, func(os.Signal) {})
-	}
-	calm.Store(true)
-	senders.Wait()
 }
 
 // No signal that is to be ignored gets through between two channels that are
