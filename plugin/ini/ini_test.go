@@ -225,7 +225,7 @@ func TestAFileThatCannotBeRead(t *testing.T) {
 		"folder":     {func(path string) error { return os.Mkdir(path, 0o755) }, "poller.ini is a folder: name a file in it"},
 		"pipe":       {func(path string) error { return syscall.Mkfifo(path, 0o600) }, "poller.ini is no regular file (p---------): name one"},
 		"huge":       {func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<33)) }, "poller.ini is larger than 1048576 bytes: is it the right file?"},
-		"loop":       {func(path string) error { return os.Symlink("poller.ini", path) }, "poller.ini: too many levels of symbolic links: let the daemon's user read it"},
+		"loop":       {func(path string) error { return os.Symlink("poller.ini", path) }, "poller.ini is a symbolic link that leads to itself: name a file: too many levels of symbolic links"},
 		"UTF-16":     {func(path string) error { return os.WriteFile(path, []byte("\xff\xfe[\x00a\x00]\x00"), 0o600) }, "poller.ini is in UTF-16: save it as UTF-8"},
 		"old Mac":    {func(path string) error { return os.WriteFile(path, []byte("[api]\rurl = x\r"), 0o600) }, "poller.ini:1: this line has the control character U+000D: remove it"},
 		"ISO 8859-1": {func(path string) error { return os.WriteFile(path, []byte("[api]\nurl = caf\xe9\n"), 0o600) }, "poller.ini:2: this line is not UTF-8: save the file as UTF-8"},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 )
 
 // maxSize is how large a file may be, in bytes. Nobody writes more by hand.
@@ -18,6 +19,8 @@ func read(path, name string) (string, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("%s: there is no such file: %w", name, fs.ErrNotExist)
+	case errors.Is(err, syscall.ELOOP):
+		return "", fmt.Errorf("%s is a symbolic link that leads to itself: name a file: %w", name, syscall.ELOOP)
 	case err != nil:
 		return "", fmt.Errorf("%s: %w: let the daemon's user read it", name, bare(err))
 	case info.IsDir():
