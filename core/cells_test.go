@@ -338,7 +338,7 @@ func TestATrialMayReturnInAnyState(t *testing.T) {
 	wait := func(d time.Duration) core.Func {
 		return func(context.Context, *core.Daemon) error { time.Sleep(d); return nil }
 	}
-	lock := core.WithLock(daemontest.Leased(leaseURL, 20*time.Second)) // renewed each 4 s
+	lock := core.WithLock(daemontest.Leased(leaseURL, 40*time.Second)) // renewed each 8 s
 	for _, c := range []struct {
 		name     string
 		setup    time.Duration
@@ -347,23 +347,23 @@ func TestATrialMayReturnInAnyState(t *testing.T) {
 		refused  bool
 	}{
 		{"checking, passed", 0, 100 * time.Millisecond, 4 * time.Second, false},
-		{"checking, refused", 0, 100 * time.Millisecond, 6 * time.Second, true},
+		{"checking, refused", 0, 100 * time.Millisecond, 16 * time.Second, true},
 		{"setting up, passed", 3500 * time.Millisecond, 100 * time.Millisecond, 0, false},
-		{"setting up, refused", 5500 * time.Millisecond, 100 * time.Millisecond, 0, true},
+		{"setting up, refused", 15500 * time.Millisecond, 100 * time.Millisecond, 0, true},
 		{"tearing down, passed", 0, 4 * time.Second, 0, false},
-		{"tearing down, refused", 0, 6 * time.Second, 0, true},
+		{"tearing down, refused", 0, 16 * time.Second, 0, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			const begin = 10.5 // of the restart; the lease, taken at 3 s, is renewed 0.5 s later
 			steps := daemontest.Steps{
 				at(begin, hup), at(begin+0.3, daemontest.LoseBinary()), at(begin+0.3, daemontest.FreeLock(leaseURL)),
 				at(begin+0.55, daemontest.LockTakes(c.lock)), at(begin+5, daemontest.LockTakes(0)),
-				at(begin+14, daemontest.BreakBinary(nil)), stopAt(60.5),
+				at(begin+24, daemontest.BreakBinary(nil)), stopAt(60.5),
 			}
 			if c.refused {
 				steps = append(daemontest.Steps{at(begin-0.1, daemontest.HangBinary())}, steps...)
 			}
-			play(t, equipped(lock, core.CheckEnvironment(wait(3*time.Second)), core.Setup(wait(c.setup)), core.Teardown(wait(c.teardown))), daemontest.Scenario{
+			play(t, equipped(lock, core.ShutdownTimeout(30*time.Second), core.CheckEnvironment(wait(3*time.Second)), core.Setup(wait(c.setup)), core.Teardown(wait(c.teardown))), daemontest.Scenario{
 				Args:    "-d",
 				Execute: daemontest.Instantly(),
 				Steps:   steps,

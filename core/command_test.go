@@ -304,7 +304,7 @@ func TestSendDumpPrintsTheDump(t *testing.T) {
 func TestSendGivesUpOnAStoppedDaemon(t *testing.T) {
 	for args, says := range map[string]string{
 		"-s dump -p poller.pid": "-s dump: PID 100 was signalled; ",
-		"-s stop -p poller.pid": "-s stop: PID 100 was asked to stop and is still running after 27s; ask again to force it",
+		"-s stop -p poller.pid": "-s stop: PID 100 was asked to stop and is still running after 37s; ask again to force it",
 	} {
 		t.Run(args, func(t *testing.T) {
 			play(t, equipped(), daemontest.Scenario{

@@ -89,9 +89,9 @@ func TestABadBinaryIsRefused(t *testing.T) {
 			play(t, equipped(), daemontest.Scenario{
 				Args:    "-d -p poller.pid",
 				Execute: daemontest.Takes(300 * time.Millisecond),
-				Steps:   daemontest.Steps{at(1.5, c.break_), at(1.5, hup), stopAt(8.5)},
+				Steps:   daemontest.Steps{at(1.5, c.break_), at(1.5, hup), stopAt(18.5)},
 				Want: daemontest.Want{
-					startsAt(0, 1, 2, 3, 4, 5, 6, 7, 8), daemontest.Restarts(0), daemontest.LogsTimes("Restart Refused: the binary /usr/sbin/daemon", 1),
+					daemontest.Iterations(19), daemontest.Restarts(0), daemontest.LogsTimes("Restart Refused: the binary /usr/sbin/daemon", 1),
 					daemontest.Logs(c.says), daemontest.Mails(1), daemontest.MailContains("Restart Refused"),
 					daemontest.Exit(0), daemontest.LockReleased(), daemontest.NoFile(pidPath),
 				},
@@ -147,13 +147,13 @@ func TestAReplacedBinaryIsExecutedBesideAnAbandonedIteration(t *testing.T) {
 	})
 }
 
-// A binary that hangs is given 5 s.
-func TestAHungTrialIsGivenFiveSeconds(t *testing.T) {
+// A binary that hangs is given 15 s.
+func TestAHungTrialIsGivenFifteenSeconds(t *testing.T) {
 	play(t, equipped(), daemontest.Scenario{
 		Execute: daemontest.Instantly(),
 		Steps: daemontest.Steps{
-			at(1.5, daemontest.HangBinary()), at(1.5, hup), at(6.4, daemontest.Do("look", refusals(0))),
-			at(6.6, daemontest.Do("look", refusals(1))), stopAt(8.5),
+			at(1.5, daemontest.HangBinary()), at(1.5, hup), at(16.4, daemontest.Do("look", refusals(0))),
+			at(16.6, daemontest.Do("look", refusals(1))), stopAt(18.5),
 		},
 		Want: daemontest.Want{daemontest.Exit(0)},
 	})

@@ -92,8 +92,8 @@ func TestStoppingIsToldInEveryState(t *testing.T) {
 	})
 	play(t, equipped(watch, core.IterationTimeout(time.Second)), daemontest.Scenario{
 		Args: "-d", Execute: daemontest.Instantly().Except(3, time.Hour),
-		Steps: daemontest.Steps{at(0.5, daemontest.HangBinary()), stopAt(14.5)},
-		Want:  daemontest.Want{daemontest.Logs("told in 8s"), daemontest.Logs("told in 14.5s"), daemontest.Restarts(0), daemontest.Exit(0)},
+		Steps: daemontest.Steps{at(0.5, daemontest.HangBinary()), stopAt(24.5)},
+		Want:  daemontest.Want{daemontest.Logs("told in 18s"), daemontest.Logs("told in 24.5s"), daemontest.Restarts(0), daemontest.Exit(0)},
 	})
 	play(t, equipped(core.Setup(func(ctx context.Context, d *core.Daemon) error {
 		return d.Sleep(context.Background(), time.Minute)

@@ -8,7 +8,7 @@ import (
 )
 
 // trialTimeout is how long the next program may take to check its environment.
-const trialTimeout = 5 * time.Second
+const trialTimeout = 15 * time.Second
 
 // trial finds out, in a child, whether the next program would start. The loop
 // goes on meanwhile.

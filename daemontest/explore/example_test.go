@@ -28,7 +28,7 @@ func ExampleSource() {
 	// 		Execute: daemontest.Takes(200*time.Millisecond).HangsAt(3),
 	// 		Steps: daemontest.Steps{
 	// 			daemontest.At(5*time.Second, daemontest.Signal(syscall.SIGHUP)),
-	// 			daemontest.At(88800*time.Millisecond, daemontest.Signal(syscall.SIGTERM)),
+	// 			daemontest.At(108800*time.Millisecond, daemontest.Signal(syscall.SIGTERM)),
 	// 		},
 	// 	})
 }

@@ -226,7 +226,7 @@ func (l *Life) calm() time.Duration {
 const (
 	grace          = time.Second     // of what was told to end by its context
 	releaseTimeout = 2 * time.Second // of giving a lock back, and of waiting for its renewals
-	trialTimeout   = 5 * time.Second
+	trialTimeout   = 15 * time.Second
 	maxBackoff     = 4400 * time.Millisecond // as declared, and a tenth more
 )
 
