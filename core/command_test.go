@@ -4,14 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/stretchr/testify/assert"
 
 	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/core/host"
 	"github.com/evertick/evertick/daemontest"
+	"github.com/evertick/evertick/forker/pidfile"
 )
 
 // -H, -i and --version print and touch nothing.
@@ -339,6 +345,40 @@ func TestARequiredFlagIsRequiredToStartOnly(t *testing.T) {
 			play(t, equipped(flags), daemontest.Scenario{
 				Args: args, Execute: daemontest.Instantly(), Want: append(untouched(), daemontest.Exit(1)),
 			})
+		})
+	}
+}
+
+// ended is a process that ends between its being found and its being signalled.
+type ended struct{ pidfile.Files }
+
+func (e ended) Find(string) (pidfile.Process, error) { return endedProcess{}, nil }
+
+type endedProcess struct{ pidfile.Process }
+
+func (endedProcess) PID() int                   { return 4711 }
+func (endedProcess) Ignores(os.Signal) bool     { return false }
+func (endedProcess) Signal(os.Signal) error     { return os.ErrProcessDone }
+func (endedProcess) Wait(context.Context) error { return nil }
+
+// Of two -s stop at once the second may find that the process has ended.
+func TestADaemonThatEndsBeforeItIsSignalled(t *testing.T) {
+	for verb, want := range map[string]struct {
+		code int
+		says string
+	}{
+		"stop":    {0, "poller: PID 4711 has stopped\n"},
+		"restart": {1, "-s restart: PID 4711 was signalled; it had ended by then; its log tells more\n"},
+		"dump":    {1, "-s dump: PID 4711 was signalled; it had ended by then; its log tells more\n"},
+	} {
+		t.Run(verb, func(t *testing.T) {
+			var out strings.Builder
+			h := host.Real()
+			h.PIDFiles, h.Stdout, h.Stderr = ended{h.PIDFiles}, &out, &out
+			code := core.New("poller", core.WithHost(h), core.Every(time.Hour), core.Execute(func(context.Context, *core.Daemon) error { return nil })).
+				Run(t.Context(), "-s", verb, "-p", filepath.Join(t.TempDir(), "poller.pid"))
+			assert.Equal(t, want.code, code)
+			assert.Contains(t, out.String(), want.says)
 		})
 	}
 }

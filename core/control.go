@@ -23,15 +23,18 @@ func (d *Daemon) sendSignal(ctx context.Context) int {
 	if err := d.folder(); err != nil && !filepath.IsAbs(path) {
 		return d.refuse(fmt.Sprintf("-s %s -p %s: %v", d.cmd.send, path, err))
 	}
-	p, err := d.host.PIDFiles.Find(path)
+	ctx, cancel := clockwork.WithTimeout(ctx, d.host.Clock, d.patience())
+	defer cancel()
+	p, err := d.find(path)
+	if f := d.follower(err); f != nil && d.cmd.send == "stop" {
+		return d.stopFollower(ctx, f)
+	}
 	if err != nil {
 		return d.refuse(fmt.Sprintf("-s %s: %v", d.cmd.send, err))
 	}
 	sig := map[string]syscall.Signal{
 		"stop": syscall.SIGTERM, "restart": syscall.SIGHUP, "dump": syscall.SIGUSR1,
 	}[d.cmd.send]
-	ctx, cancel := clockwork.WithTimeout(ctx, d.host.Clock, d.patience())
-	defer cancel()
 	if d.cmd.send == "stop" {
 		return d.sendStop(ctx, p)
 	}
@@ -85,7 +88,7 @@ func (d *Daemon) awaitHeed(ctx context.Context, p pidfile.Process, sig os.Signal
 func (d *Daemon) ask(ctx context.Context, p pidfile.Process, path string, sig syscall.Signal) (string, error) {
 	waiting, err := d.host.Replies.Listen(path, p.PID())
 	if err != nil {
-		return "", errors.Join(p.Signal(sig), fmt.Errorf("what came of it cannot be told: %w", err))
+		return "", errors.Join(gone(p.Signal(sig)), fmt.Errorf("what came of it cannot be told: %w", err))
 	}
 	defer func() {
 		if err := waiting.Close(); err != nil {
@@ -93,7 +96,7 @@ func (d *Daemon) ask(ctx context.Context, p pidfile.Process, path string, sig sy
 		}
 	}()
 	if err := p.Signal(sig); err != nil {
-		return "", err
+		return "", gone(err)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -111,8 +114,16 @@ func (d *Daemon) ask(ctx context.Context, p pidfile.Process, path string, sig sy
 	}
 }
 
+// gone says in plain words that a process had ended.
+func gone(err error) error {
+	if errors.Is(err, os.ErrProcessDone) {
+		return errors.New("it had ended by then")
+	}
+	return err
+}
+
 func (d *Daemon) sendStop(ctx context.Context, p pidfile.Process) int {
-	if err := p.Signal(syscall.SIGTERM); err != nil {
+	if err := p.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) { // by another -s stop
 		return d.refuse(fmt.Sprintf("-s stop: signal PID %d: %v", p.PID(), err))
 	}
 	if err := p.Wait(ctx); err != nil {
@@ -120,6 +131,34 @@ func (d *Daemon) sendStop(ctx context.Context, p pidfile.Process) int {
 	}
 	text := fmt.Sprintf("PID %d has stopped", p.PID())
 	if note := d.completeEnd(p.PID()); note != "" {
+		text += "; " + note
+	}
+	fmt.Fprintf(d.host.Stdout, "%s: %s\n", d.name, text)
+	return 0
+}
+
+// followerPatience is how long what was asked to end may take: it hangs, or was stopped,
+// where it takes longer.
+const followerPatience = 2 * time.Second
+
+// stopFollower is -s stop of a daemon that has died, and would be started again.
+func (d *Daemon) stopFollower(ctx context.Context, f *follower) int {
+	err := f.Signal(syscall.SIGTERM)
+	if err == nil {
+		brief, cancel := clockwork.WithTimeout(ctx, d.host.Clock, followerPatience)
+		err = f.Wait(brief)
+		cancel()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		if err = f.Signal(syscall.SIGKILL); err == nil {
+			err = f.Wait(ctx)
+		}
+	}
+	if err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return d.refuse(fmt.Sprintf("-s stop: PID %d has died, and PID %d, which starts it again, cannot be ended: %v", f.of, f.PID(), err))
+	}
+	text := fmt.Sprintf("PID %d had died already, and PID %d, which was to start it again, has ended", f.of, f.PID())
+	if note := d.completeEnd(f.of); note != "" {
 		text += "; " + note
 	}
 	fmt.Fprintf(d.host.Stdout, "%s: %s\n", d.name, text)

@@ -100,11 +100,11 @@ func (d *Daemon) PID() int { return d.host.Process.PID }
 // Uptime returns how long the process has been ready, over all its programs, the
 // time that the machine was suspended included; 0 before it is.
 func (d *Daemon) Uptime() time.Duration {
-	ready := d.history.readySince()
-	if ready == 0 {
+	up := d.history.upSince()
+	if up == 0 {
 		return 0
 	}
-	return (d.host.Clock.Boot() - ready).Round(time.Millisecond)
+	return (d.host.Clock.Boot() - up).Round(time.Millisecond)
 }
 
 // Iteration returns the number of the current or latest iteration, counted over

@@ -1,11 +1,14 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/evertick/evertick/lock"
 )
 
 // beginLife tells of a process before this one that did not end by itself, and begins
@@ -16,8 +19,10 @@ func (m *machine) beginLife() {
 		return
 	}
 	switch before := d.life.read(); {
+	case m.followsDeath() && m.deathTold:
 	case m.followsDeath():
 		m.noteDeath(before)
+		m.deathTold = m.death == ""
 	case before != nil && m.inherited == nil:
 		d.tellOfDeath(before)
 	}
@@ -25,6 +30,7 @@ func (m *machine) beginLife() {
 		PID: d.PID(), Host: d.host.Name, Start: d.owner().Start, Started: d.startedAt,
 		Boot: d.host.Clock.Boot(), At: d.host.Clock.Wall(), Iteration: d.Iteration(), Log: d.log.Path(),
 	}
+	state.Watcher, state.WatcherStart = m.watcherStart()
 	if err := d.life.begin(state); err != nil {
 		d.Logf("Warning: the state file %s cannot be written, so the next start cannot tell if this process is killed: %v", d.life.path, err)
 	}
@@ -51,19 +57,38 @@ func (m *machine) noteDeath(before *lifeState) {
 	} else {
 		m.death = d.deathText(before)
 	}
+	if trouble := d.host.Process.Origin.Trouble; trouble != "" {
+		m.death += "\n" + trouble
+	}
 	d.prependLog(before)
 }
 
-// afterDeath goes on as after a fatal error of the process that has died: with a
-// restart, after a pause, or not at all.
-func (m *machine) afterDeath() state {
-	m.setupFailed = true // should the next program be refused, this one sets up
-	plan, inARow := m.planAfterError(m.death, "death", m.d.history.readyFor(m.d.begunAt))
-	m.d.alerts.UseSpool() // after the alert, as at every start: whether it finds the spool read must not be chance
-	if plan.restart {
-		m.startWatcher()
+// withDeath returns what ends a start, after what is still to be told of a death.
+func (m *machine) withDeath(message string) string {
+	if !m.followsDeath() || m.deathTold {
+		return message
 	}
-	return m.follow(plan, inARow)
+	m.deathTold = true
+	if m.death == "" { // nothing was begun
+		before := m.d.life.read()
+		if before != nil && before.PID != m.inherited.Died { // by that one
+			return message
+		}
+		m.noteDeath(before)
+		if before != nil && m.lease != nil {
+			_ = m.d.life.files.Remove(m.d.life.path)
+		}
+	}
+	return m.death + "\n" + message
+}
+
+// tellBehind tells of a death where a process of another machine has the lock by now: it
+// cannot know of it.
+func (m *machine) tellBehind(err error) {
+	var held *lock.HeldError
+	if m.followsDeath() && !m.deathTold && errors.As(err, &held) && held.Holder.Host != m.d.host.Name {
+		m.d.alert(kindDeath, m.withDeath("Another machine has taken over: "+err.Error()))
+	}
 }
 
 // logLine is a line of a text log.

@@ -27,6 +27,9 @@ type ending struct {
 	replaced bool        // another program has taken the process over
 	final    atomic.Bool // teardown ends the process: the last mails are waited for
 
+	pauses bool // the lock is given up for a pause, after which the program of plan is tried
+	inARow int  // errors before it, which set the pause
+
 	endTeardown context.CancelFunc // of the teardown that runs; nil before it
 	flushed     atomic.Bool        // it has waited for the last mails
 	failed      atomic.Bool        // what it ends has failed

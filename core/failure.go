@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"path/filepath"
 	"time"
 )
 
@@ -12,6 +13,32 @@ const probation = 10 * time.Second
 // onFatal decides what a fatal error leads to.
 func (m *machine) onFatal(line string) state {
 	return m.follow(m.planAfterError(line, "fatal error", m.d.history.readyFor(m.d.host.Clock.Boot())))
+}
+
+// afterDeath goes on as after a fatal error of the process that has died: with a
+// restart, after a pause, or not at all.
+func (m *machine) afterDeath() state {
+	m.deathTold = true
+	m.setupFailed = true // should the next program be refused, this one sets up
+	plan, inARow := m.planAfterError(m.death, "death", m.d.history.readyFor(m.d.begunAt))
+	if plan.restart {
+		m.startWatcher()
+		if m.d.set.standby && m.lease != nil {
+			return m.pauseWithoutLock(plan, inARow)
+		}
+	}
+	m.d.alerts.UseSpool() // after the alert, as at every start: whether it finds the spool read must not be chance
+	return m.follow(plan, inARow)
+}
+
+// pauseWithoutLock gives lock and PID file up for the pause, so that another process that
+// stands by can take over meanwhile. The next program must win the lock again.
+func (m *machine) pauseWithoutLock(plan plan, inARow int) state {
+	plan.noLease = true
+	m.ending.decide(plan)
+	m.ending.pauses, m.ending.inARow = true, inARow
+	m.d.life.change(func(s *lifeState) { s.Waits = filepath.Base(m.pid.path) })
+	return m.giveUpLease()
 }
 
 // follow carries out what planAfterError has decided.
@@ -42,7 +69,7 @@ func (m *machine) planAfterError(line, cause string, readyFor time.Duration) (p 
 		inARow, allowed = m.d.history.errorRestart(now, set.restartWindow, set.maxRestarts)
 	}
 	if !allowed {
-		m.d.alert(kindShutdown, fmt.Sprintf("%s\nShutting Down: %s, and %s", line, cause, refusal))
+		m.d.alert(kindShutdown, m.withDeath(fmt.Sprintf("%s\nShutting Down: %s, and %s", line, cause, refusal)))
 		return plan{code: 1, cause: cause}, 0
 	}
 	m.tellWatcher()

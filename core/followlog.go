@@ -22,3 +22,11 @@ func (d *Daemon) releaseStderr() {
 		d.Logf("Warning: what is written to standard error is lost: %v", err)
 	}
 }
+
+// noLogNote warns of a log that -d sends nowhere.
+func (d *Daemon) noLogNote() string {
+	if d.Detached() && !d.log.Reaches() && d.log.Path() == "" {
+		return d.name + ": there is no log file: what it logs goes nowhere"
+	}
+	return ""
+}

@@ -16,7 +16,8 @@ const noMaxRestarts = -1
 // pastRestarts is what the programs of a process know of its restarts. Times
 // are readings of the Boot clock, which the programs share.
 type pastRestarts struct {
-	Ready         time.Duration   `json:"ready"` // the first program's; 0: not yet
+	Ready         time.Duration   `json:"ready"`        // when the first program was, also that of a process that has died since; 0: not yet
+	Up            time.Duration   `json:"up,omitempty"` // when the first program of this process was; 0: not yet
 	Restarts      int64           `json:"restarts"`
 	ErrorRestarts []time.Duration `json:"error_restarts,omitempty"`
 	InARow        int             `json:"in_a_row,omitempty"`   // errors, without quietAfter between two
@@ -46,6 +47,7 @@ func (h *restartHistory) adopt(past pastRestarts) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.past = past
+	h.past.Up = 0
 }
 
 // copy returns the history.
@@ -86,24 +88,35 @@ func (h *restartHistory) lastCause() string {
 	return h.past.LastCause
 }
 
-// becameReady notes when the process was ready for the first time.
+// becameReady notes when it was first ready.
 func (h *restartHistory) becameReady(boot time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.past.Ready == 0 {
 		h.past.Ready = boot
 	}
+	if h.past.Up == 0 {
+		h.past.Up = boot
+	}
 }
 
-// readySince returns when the process was ready for the first time; 0: it has
-// not been yet.
+// upSince returns when the process was ready for the first time; 0: it has not been
+// yet.
+func (h *restartHistory) upSince() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.past.Up
+}
+
+// readySince returns when the process, or one before it that has died, was ready for
+// the first time; 0: it has not been yet.
 func (h *restartHistory) readySince() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.past.Ready
 }
 
-// readyFor returns how long the process had been ready at that time.
+// readyFor returns how long the daemon had been ready at that time.
 func (h *restartHistory) readyFor(boot time.Duration) time.Duration { return boot - h.readySince() }
 
 // errorRestart counts one more restart after an error, if fewer than limit lie

@@ -45,6 +45,7 @@ type machine struct {
 	restartAfterSetup string                     // why, if a restart was asked for during setup
 	setupFailed       bool                       // the latest setup, and nothing runs that it would have set up
 	death             string                     // what is to be told of the process that this one follows
+	deathTold         bool                       // it was
 	resumed           bool                       // this program goes on after an exec that failed
 	ready             bool                       // readiness was reported
 	notified          string                     // what the supervisor was told last

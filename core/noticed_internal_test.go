@@ -23,7 +23,7 @@ func TestTheNextProgramLearnsAll(t *testing.T) {
 		PIDFile: &text, Lease: &text, Boot: 1, Schedule: clockwork.ScheduleState{GridAge: 2, Interval: 3, Served: 4, Counted: 5, DueIn: 6},
 		Iterations: 7, Overruns: 8, Missed: 9, Failures: 10, Started: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		Restarts: pastRestarts{
-			Ready: 11, Restarts: 12, ErrorRestarts: []time.Duration{13, 14}, InARow: 15, LastError: 16, LastCause: "x", MemoryInARow: 17, LastMemory: 18,
+			Ready: 11, Up: 19, Restarts: 12, ErrorRestarts: []time.Duration{13, 14}, InARow: 15, LastError: 16, LastCause: "x", MemoryInARow: 17, LastMemory: 18,
 		},
 		Alerts: json.RawMessage(`"x"`),
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/evertick/evertick/clockwork"
-	"github.com/evertick/evertick/forker/reexec"
 )
 
 func (m *machine) startSetup() {
@@ -59,8 +58,7 @@ func (m *machine) becomeReady() {
 	} else {
 		m.notify("READY=1")
 	}
-	m.d.reportStart(reexec.Report{Running: true, Message: m.noLogNote()})
-	m.d.releaseStderr()
+	m.reportReady()
 	if first && m.inherited != nil && m.restartAfterSetup == "" {
 		m.d.reply("restart", replyOK, fmt.Sprintf("PID %d has restarted in place (restart %d)", m.d.PID(), m.d.Restarts()))
 	}
@@ -132,14 +130,6 @@ func (m *machine) keepTick() func() {
 	m.ticksKept++
 	n, state, d := m.ticksKept, c.State(), m.d
 	return func() { d.ticks.write(d.name, n, state) }
-}
-
-// noLogNote warns of a log that -d sends nowhere.
-func (m *machine) noLogNote() string {
-	if m.d.Detached() && !m.d.log.Reaches() && m.d.log.Path() == "" {
-		return m.d.name + ": there is no log file: what it logs goes nowhere"
-	}
-	return ""
 }
 
 // onRestartLater: the daemon is not ready yet; the restart follows then.

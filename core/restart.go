@@ -200,6 +200,7 @@ func (m *machine) resume() state {
 // awaitNextChecks waits for the next trial, now that the lock is held: this
 // program must not set up.
 func (m *machine) awaitNextChecks() state {
+	m.d.alerts.UseSpool() // the lock is ours, and so is what waits there
 	m.ending.decide(plan{restart: true, cause: "the checks failed"})
 	if !strings.HasPrefix(m.notified, "READY=1") { // which a supervisor waits for
 		m.notify("READY=1")

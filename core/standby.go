@@ -31,6 +31,7 @@ const (
 func (m *machine) waitForHolder(err error) state {
 	s := &m.standby
 	s.reason, s.outage = err.Error(), false
+	m.tellBehind(err)
 	m.warmUpBeside()
 	if cause := m.won.unwatched; cause != nil && !s.unwatchable {
 		s.unwatchable = true

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/evertick/evertick/forker/pidfile"
 	"github.com/evertick/evertick/forker/reexec"
 	"github.com/evertick/evertick/lock"
 )
@@ -39,11 +40,12 @@ func (m *machine) onChecked(e event) state {
 // is ours already, because that is where people look after a restart.
 func (m *machine) refuseStart(message string) state {
 	switch {
-	case m.state == stateStandby: // where the start has been reported as good
+	case m.state == stateStandby || m.inherited != nil: // nobody watches any more
 		m.d.log.Open()
-		m.d.alert(kindShutdown, "Shutting Down: "+message)
-	case m.inherited != nil: // nobody watches a restart
-		m.d.alert(kindShutdown, "Shutting Down: "+message)
+		m.d.alert(kindShutdown, m.withDeath("Shutting Down: "+message))
+		if m.lease != nil {
+			m.d.alerts.UseSpool()
+		}
 	case m.d.log.Opened():
 		m.d.Logf("Error: %s", message)
 	}
@@ -70,15 +72,20 @@ func (m *machine) onLeased(e event) state {
 		return m.refuseStart(e.err.Error())
 	}
 	m.clearTimeout(backOffAt)
-	if err := m.open(); err != nil {
+	err := m.open()
+	if err != nil && !m.mayTryAgainAfter(err) {
 		return m.refuseStart(err.Error())
 	}
-	if m.death != "" && !m.resumed {
+	if err != nil && m.failed.checks == "" && !m.noteFailedChecks("the start of this program failed: "+err.Error()) {
+		return m.exit(1)
+	}
+	if m.death != "" && !m.deathTold && !m.resumed {
 		m.tellWaitedOut()
 		if m.failed.checks == "" {
 			return m.afterDeath()
 		}
 		m.d.alert(kindDeath, m.death) // its restart is counted with the checks that failed
+		m.deathTold = true
 		m.startWatcher()
 	}
 	if m.failed.checks != "" {
@@ -105,7 +112,8 @@ func (m *machine) open() error {
 			return err
 		}
 	}
-	if err := m.lockPIDFile(); err != nil {
+	err := m.lockPIDFile()
+	if err != nil && !m.mayTryAgainAfter(err) {
 		return err
 	}
 	m.d.log.Open()
@@ -114,7 +122,14 @@ func (m *machine) open() error {
 	}
 	m.beginLife()
 	m.renewLease()
-	return nil
+	return err
+}
+
+// mayTryAgainAfter is mayTryAgain for what came when the daemon took what it needs. A
+// PID file that another process has is that one's for as long as it lives.
+func (m *machine) mayTryAgainAfter(err error) bool {
+	var locked *pidfile.LockedError
+	return m.mayTryAgain() && !errors.As(err, &locked)
 }
 
 func (m *machine) startDetails() string {

@@ -34,6 +34,15 @@ type lifeState struct {
 	At        time.Time     `json:"at"`
 	Iteration int64         `json:"iteration"`
 	Log       string        `json:"log,omitempty"`
+
+	// Watcher is the number of its watcher, and WatcherStart what StartOf says of it;
+	// 0 where there is none.
+	Watcher      int    `json:"watcher,omitempty"`
+	WatcherStart string `json:"watcher_start,omitempty"`
+
+	// Waits is the name of the PID file that the process has given up, with the lock, for
+	// a pause.
+	Waits string `json:"waits,omitempty"`
 }
 
 // owner returns the process as the owner of a lock.
@@ -129,6 +138,17 @@ func (f *stateFile) note(now time.Time, change func(*lifeState)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.ours {
+		return
+	}
+	change(&f.state)
+	_ = f.write() // the first write has worked
+}
+
+// change writes the file again at once, where it was begun.
+func (f *stateFile) change(change func(*lifeState)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.ours || f.state.Host == "" {
 		return
 	}
 	change(&f.state)

@@ -260,6 +260,11 @@ func (m *machine) conclude() state {
 		return m.giveUpLease()
 	}
 	switch {
+	case m.ending.pauses && m.ending.plan.restart:
+		m.ending.pauses = false
+		m.jobs.renewContext()
+		m.setTimeout(backOffAt, m.backoff(m.ending.inARow))
+		return stateRestarting
 	case m.ending.plan.resume:
 		return m.resume()
 	case m.ending.plan.restart:

@@ -18,6 +18,9 @@ type watcher struct {
 	missing bool          // that there is none was logged
 }
 
+// isStarting reports whether one is being started.
+func (w *watcher) isStarting() bool { return w.running && w.process == nil }
+
 // ended notes that there is none any more, and returns how many have ended in a row
 // before it.
 func (w *watcher) ended(now time.Duration) (inARow int) {

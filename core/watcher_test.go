@@ -35,7 +35,7 @@ func TestAKilledDaemonIsStartedAgain(t *testing.T) {
 			daemontest.Logs("Died Before: PID 101, which was started at 2026-01-01 00:00:00, came to its end without a shutdown, in iteration 21 or later"),
 			daemontest.Logs("Restarting after a death"), noStartBetween(20.4, 22), startsBetween(22.2, 23),
 			daemontest.Stdout("Dump of poller, PID 10000 on testhost\nState:             restarting"),
-			daemontest.Stdout("Watcher:           PID 10001"),
+			daemontest.Stdout("Watcher:           PID 10001"), daemontest.Stdout("Started:           2026-01-01 00:00:20\nUptime:            0s"),
 			daemontest.ExitOf(dumpIt, 0), daemontest.Stdout("Lock Detected"),
 		},
 	})
@@ -142,6 +142,77 @@ func TestADeathWhileTheChecksFail(t *testing.T) {
 	})
 }
 
+// What keeps the program that follows a death from starting is waited for, as after a
+// fatal error, and the death is told, once, whatever comes of it.
+func TestWhatFollowsADeathCannotStart(t *testing.T) {
+	full, room := daemontest.DiskFull(true), daemontest.DiskFull(false)
+	for name, c := range map[string]struct {
+		option core.Option
+		steps  daemontest.Steps
+		want   daemontest.Want
+	}{
+		"no PID file": {
+			steps: daemontest.Steps{at(20.4, full), at(20.5, kill), at(60, room), stopAt(140.7)},
+			want: daemontest.Want{
+				daemontest.Exit(0), noStartBetween(20.1, 60), startsBetween(60, 140), daemontest.Watchers(2), daemontest.NoFile(pidPath),
+				daemontest.Logs("Error: the start of this program failed: PID file: lock /world/poller.pid"), daemontest.MailContains("Died Before: PID 101"),
+			},
+		},
+		"no log": {
+			steps: daemontest.Steps{at(20.4, daemontest.DenyFile(logPath, syscall.EACCES)), at(20.5, kill), at(60, daemontest.DenyFile(logPath, nil)), stopAt(140.7)},
+			want: daemontest.Want{
+				daemontest.Exit(0), noStartBetween(20.1, 60), startsBetween(60, 140), daemontest.Watchers(2), daemontest.NoFile(pidPath),
+				daemontest.Logs("Error: the checks of this program failed: "), daemontest.MailContains("Died Before: PID 101"),
+			},
+		},
+		"no PID file, within 10 s": {
+			steps: daemontest.Steps{at(5.4, full), at(5.5, kill)},
+			want:  daemontest.Want{daemontest.Exit(1), daemontest.NeverReady(), daemontest.Mails(1), daemontest.MailContains("Died Before: PID 101"), daemontest.MailContains("PID file: lock ")},
+		},
+		"no log, within 10 s": {
+			steps: daemontest.Steps{at(5.4, daemontest.DenyFile(logPath, syscall.EACCES)), at(5.5, kill)},
+			want:  daemontest.Want{daemontest.Exit(1), daemontest.NeverReady(), daemontest.Mails(1), daemontest.MailContains("Died Before: PID 101"), daemontest.MailContains("permission denied")},
+		},
+		"no PID file, too many": {
+			option: core.MaxRestarts(0, time.Hour),
+			steps:  daemontest.Steps{at(20.4, full), at(20.5, kill)},
+			want:   daemontest.Want{daemontest.Exit(1), daemontest.NeverReady(), daemontest.Mails(1), daemontest.MailContains("Died Before: PID 101"), daemontest.MailContains("there were 0 restarts")},
+		},
+		"no log, too many": {
+			option: core.MaxRestarts(0, time.Hour),
+			steps:  daemontest.Steps{at(20.4, daemontest.DenyFile(logPath, syscall.EACCES)), at(20.5, kill)},
+			want:   daemontest.Want{daemontest.Exit(1), daemontest.NeverReady(), daemontest.Mails(1), daemontest.MailContains("Died Before: PID 101"), daemontest.MailContains("there were 0 restarts")},
+		},
+		"another one's PID file": {
+			option: core.WithLock(nil),
+			steps: daemontest.Steps{
+				at(20.1, daemontest.SignalWatcher(syscall.SIGSTOP)), at(20.5, kill), at(21, daemontest.Command("-p poller.pid")),
+				at(22, daemontest.SignalWatcher(syscall.SIGCONT)), at(30.7, daemontest.Command(stopIt)),
+			},
+			want: daemontest.Want{daemontest.Exit(1), daemontest.NeverReady(), deaths(1), daemontest.Logs("Shutting Down: PID file /world/poller.pid belongs to the running process")},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, equipped(c.option), daemontest.Scenario{
+				Args: "-d -p poller.pid", Steps: c.steps, Want: c.want,
+			})
+		})
+	}
+}
+
+// A daemon is reported as started when it has its watcher: one that dies before that has
+// not started, and one that dies after it is followed.
+func TestADaemonHasItsWatcherWhenItIsReported(t *testing.T) {
+	play(t, equipped(), daemontest.Scenario{
+		Args: "-d", Steps: daemontest.Steps{at(0.001, kill)},
+		Want: daemontest.Want{daemontest.Killed(), daemontest.ExitOf("-d", 1), daemontest.Stderr("ended without a report"), daemontest.Watchers(0)},
+	})
+	play(t, equipped(), daemontest.Scenario{
+		Args: "-d", Steps: daemontest.Steps{at(0.004, kill)},
+		Want: daemontest.Want{daemontest.Exit(1), daemontest.ExitOf("-d", 0), deaths(1), daemontest.Watchers(1), daemontest.NeverReady()},
+	})
+}
+
 // A restart that waits for the lock has its watcher still, and gets another one.
 func TestTheWatcherOfAStandby(t *testing.T) {
 	play(t, leased(core.Standby()), daemontest.Scenario{
@@ -208,6 +279,112 @@ func TestAStopEndsTheWatcher(t *testing.T) {
 			play(t, equipped(), daemontest.Scenario{Args: "-d -p poller.pid", Steps: c.steps, Want: want})
 		})
 	}
+}
+
+// -s stop of a daemon that has died ends what would start it again: a watcher that stands
+// still, or goes on before it is killed. That of another PID file, or one
+// that nothing follows, is no matter.
+func TestAStopEndsTheWatcherOfADeadDaemon(t *testing.T) {
+	hang, goOn := daemontest.SignalWatcher(syscall.SIGSTOP), daemontest.SignalWatcher(syscall.SIGCONT)
+	const other = "-s stop -p other.pid"
+	for name, c := range map[string]struct {
+		steps daemontest.Steps
+		want  daemontest.Want
+	}{
+		"stands still": {
+			daemontest.Steps{at(20.1, hang), at(20.5, kill), at(21, daemontest.Command(stopIt))},
+			daemontest.Want{
+				daemontest.Killed(), deaths(0), daemontest.Watchers(1), daemontest.NoFile(statePath), daemontest.LockReleased(), daemontest.ExitOf(stopIt, 0),
+				daemontest.Stdout("poller: PID 101 had died already, and PID 10000, which was to start it again, has ended; it had no time to clean up, so its PID file has been removed\n"),
+			},
+		},
+		"after a restart": {
+			daemontest.Steps{at(15.1, hup), at(20.1, hang), at(20.5, kill), at(21, daemontest.Command(stopIt))},
+			daemontest.Want{daemontest.Killed(), deaths(0), daemontest.Watchers(1), daemontest.ExitOf(stopIt, 0), daemontest.Restarts(1)},
+		},
+		"goes on": {
+			daemontest.Steps{at(20.1, hang), at(20.5, kill), at(21, daemontest.Command(stopIt)), at(22, goOn)},
+			daemontest.Want{
+				daemontest.Killed(), deaths(0), daemontest.Watchers(1), daemontest.NoFile(statePath), daemontest.LockReleased(), daemontest.ExitOf(stopIt, 0),
+				daemontest.Stdout("poller: PID 101 had died already, and PID 10000, which was to start it again, has ended"),
+			},
+		},
+		"of another PID file": {
+			daemontest.Steps{at(20.1, hang), at(20.5, kill), at(21, daemontest.Command(other)), at(24, goOn), at(30.7, daemontest.Command(stopIt))},
+			daemontest.Want{daemontest.Exit(0), deaths(1), daemontest.ExitOf(other, 1), daemontest.Stderr("other.pid: there is none: no daemon is running"), daemontest.ExitOf(stopIt, 0)},
+		},
+		"was killed, too": {
+			daemontest.Steps{at(20.5, killWatcher, kill), at(21, daemontest.Command(stopIt)), at(22, daemontest.Command("-p poller.pid")), at(30.7, daemontest.SignalTo("-p poller.pid", syscall.SIGTERM))},
+			daemontest.Want{daemontest.Killed(), deaths(1), daemontest.ExitOf(stopIt, 1), daemontest.Stderr("it names process 101, but the daemon that wrote it is gone")},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, equipped(), daemontest.Scenario{Args: "-d -p poller.pid", Steps: c.steps, Want: append(c.want, daemontest.NoFile(pidPath))})
+		})
+	}
+}
+
+// A daemon that stands by frees the lock for the pause after a death: another one takes
+// over at once, and what follows the death stands by behind it. Without another one it
+// can be asked meanwhile, as always.
+func TestTheLockIsFreeInThePauseOfAStandby(t *testing.T) {
+	const second = "-p poller.pid -d"
+	free := daemontest.Do("look", func(w *daemontest.World) {
+		if holder, held := w.Holder(lockURL); held {
+			w.Fail("the lock is held: %v", holder)
+		}
+		if _, there := w.File(pidPath); there {
+			w.Fail("the PID file is there")
+		}
+	})
+	for name, c := range map[string]struct {
+		steps daemontest.Steps
+		want  daemontest.Want
+	}{
+		"another one": {
+			daemontest.Steps{at(5, daemontest.Command(second)), at(20.5, kill), at(40.1, daemontest.SignalTo(second, syscall.SIGTERM)), stopAt(50.7)},
+			daemontest.Want{startsBetween(20.5, 21), deaths(1), noStartBetween(40.1, 40.101), startsBetween(40.101, 40.5), daemontest.LogsTimes("Standing by", 1), daemontest.Restarts(1)},
+		},
+		"none": {
+			daemontest.Steps{at(20.5, kill), at(21, free), stopAt(30.7)},
+			daemontest.Want{noStartBetween(20.1, 22), startsBetween(22, 23), deaths(1), daemontest.Restarts(1), daemontest.Watchers(2)},
+		},
+		"none, and a dump": {
+			daemontest.Steps{at(20.5, kill), at(21, daemontest.Command(dumpIt)), stopAt(30.7)},
+			daemontest.Want{daemontest.ExitOf(dumpIt, 0), daemontest.Stdout("Dump of poller, PID 10000 on testhost\nState:             restarting")},
+		},
+		"none, and a restart": {
+			daemontest.Steps{at(20.5, kill), at(21, daemontest.Command(restartIt)), stopAt(30.7)},
+			daemontest.Want{daemontest.ExitOf(restartIt, 0), startsBetween(21, 21.5)},
+		},
+		"none, and a stop": {
+			daemontest.Steps{at(20.5, kill), at(21, daemontest.Command(stopIt))},
+			daemontest.Want{daemontest.ExitOf(stopIt, 0), daemontest.NeverReady(), endsAt(21), daemontest.Stdout("poller: PID 10000 has stopped\n")},
+		},
+		"none, and another death": {
+			daemontest.Steps{at(20.5, kill), at(21, kill), stopAt(40.7)},
+			daemontest.Want{deaths(2), noStartBetween(20.1, 24), startsBetween(24, 26)},
+		},
+		"none, and a bad program": {
+			daemontest.Steps{at(10, daemontest.BreakBinary(errors.New("no such setting"))), at(20.5, kill), stopAt(30.7)},
+			daemontest.Want{daemontest.Logs("Restart Refused"), startsBetween(22.2, 23)},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, equipped(core.Standby()), daemontest.Scenario{
+				Args: "-d -p poller.pid", Steps: c.steps,
+				Want: append(c.want, daemontest.Exit(0), daemontest.NoFile(pidPath), daemontest.NoFile(statePath), daemontest.LockReleased()),
+			})
+		})
+	}
+	// A process of another machine has taken over: it cannot tell of the death.
+	play(t, leased(core.Standby()), daemontest.Scenario{
+		Args:  "-d",
+		Steps: daemontest.Steps{at(20.5, kill, daemontest.StealLock(leaseURL)), at(40, daemontest.FreeLock(leaseURL)), stopAt(60.7)},
+		Want: daemontest.Want{
+			daemontest.Exit(0), deaths(1), daemontest.Mails(1), daemontest.Logs("Another machine has taken over: "), startsBetween(40, 41), daemontest.Restarts(0),
+		},
+	})
 }
 
 // A restart that is asked for cuts the pause after a death short. Where the next program

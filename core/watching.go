@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/evertick/evertick/forker/reexec"
 )
 
 // errWatcherEnded says that a watcher was there, and has ended.
@@ -51,6 +53,7 @@ func (m *machine) onWatcherChanged(e event) state {
 	case e.watcher != nil:
 		w.process = *e.watcher
 		m.tellWatcher()
+		m.d.life.change(func(s *lifeState) { s.Watcher, s.WatcherStart = m.watcherStart() })
 		if w.missing {
 			w.missing = false
 			m.d.Logf("PID %d is the watcher now", w.process.PID())
@@ -60,7 +63,20 @@ func (m *machine) onWatcherChanged(e event) state {
 	default:
 		m.missWatcher(e.err)
 	}
+	if m.ready && !m.d.reported.Load() {
+		m.reportReady()
+	}
 	return m.state
+}
+
+// reportReady tells the launcher that the daemon has started, as soon as it has a watcher
+// or none can be started: from then on no death goes unnoticed.
+func (m *machine) reportReady() {
+	if m.watcher.isStarting() || m.watcher.over {
+		return
+	}
+	m.d.reportStart(reexec.Report{Running: true, Message: m.d.noLogNote()})
+	m.d.releaseStderr()
 }
 
 // missWatcher lets a watcher be started after a pause, and logs that there is none, once
@@ -93,6 +109,20 @@ func (m *machine) toldWatcher() []byte {
 	}
 	text, _ := json.Marshal(h) // which has nothing that could fail
 	return text
+}
+
+// watcherStart returns the number of the watcher, and what StartOf says of it; 0 for none,
+// or one that could not be told from a later process.
+func (m *machine) watcherStart() (pid int, start string) {
+	w := m.watcher.process
+	if w == nil || m.d.host.StartOf == nil {
+		return 0, ""
+	}
+	start, err := m.d.host.StartOf(w.PID())
+	if err != nil || start == "" {
+		return 0, ""
+	}
+	return w.PID(), start
 }
 
 // watcherText returns the watcher, for the dump.

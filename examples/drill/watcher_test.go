@@ -36,6 +36,15 @@ func (s *site) watcherOf(pid int) (watcher int) {
 	return watcher
 }
 
+// stops lets a process stand still.
+func (s *site) stops(pid int) {
+	s.Helper()
+	s.signal(pid, syscall.SIGSTOP)
+	s.eventually(fmt.Sprintf("PID %d to stand still", pid), func() bool {
+		return regexp.MustCompile(`\) T `).MatchString(s.read(fmt.Sprintf("/proc/%d/stat", pid)))
+	})
+}
+
 // provesItself waits until a daemon that beats once a second has run for more than the
 // 10 s in which an error is a bad start.
 func (s *site) provesItself() {
@@ -75,10 +84,7 @@ func TestAKilledDaemonIsFollowedByItsWatcher(t *testing.T) {
 	}
 	watcher := s.watcherOf(pid)
 	require.Contains(t, s.run("-s", "dump", "-p", s.path("pid")).out, fmt.Sprintf("PID %d\n", watcher))
-	s.signal(watcher, syscall.SIGSTOP)
-	s.eventually("the watcher to stand still", func() bool {
-		return regexp.MustCompile(`\) T `).MatchString(s.read(fmt.Sprintf("/proc/%d/stat", watcher)))
-	})
+	s.stops(watcher)
 	got := s.run("-s", "stop", "-p", s.path("pid"))
 	require.Zero(t, got.code, got.err)
 	s.eventually("the end of both", func() bool { return len(s.all()) == 0 })
@@ -135,6 +141,81 @@ func TestADaemonThatDiesEarlyIsNotFollowed(t *testing.T) {
 	require.NoFileExists(t, s.path("pid"))
 	require.NoFileExists(t, s.path("lock.state"))
 	s.requireEnd(1)
+}
+
+// A daemon that is reported to its launcher has its watcher already.
+func TestADaemonThatIsKilledAtOnce(t *testing.T) {
+	t.Parallel()
+	for range *watcherKills {
+		s := newSite(t)
+		pid := s.detachWatched()
+		s.signal(pid, syscall.SIGKILL)
+		s.logged(fmt.Sprintf("Died Before: PID %d, ", pid), 1)
+		s.logged("Shutting Down: death, and it came within the first 10s of run time", 1)
+		s.eventually("the end of both", func() bool { return len(s.all()) == 0 })
+	}
+}
+
+// -s stop of a daemon that has died ends its watcher, which stands still.
+func TestAStopEndsTheWatcherOfADeadDaemon(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	pid := s.detachWatched()
+	watcher := s.watcherOf(pid)
+	s.beats(2)
+	s.stops(watcher)
+	s.signal(pid, syscall.SIGKILL)
+	s.gone(pid)
+	got := s.run("-s", "stop", "-p", s.path("pid"), "--lock", s.path("lock"), "--log", s.path("log"))
+	require.Zero(t, got.code, got.err)
+	require.Contains(t, got.out, fmt.Sprintf("drill: PID %d had died already, and PID %d, which was to start it again, has ended; ", pid, watcher))
+	s.eventually("the end of both", func() bool { return len(s.all()) == 0 })
+	require.NoFileExists(t, s.path("pid"))
+	require.NoFileExists(t, s.path("lock.state"))
+}
+
+// A standby takes over while what follows the death of the holder pauses, and that stands
+// by behind it.
+func TestAStandbyTakesOverInThePause(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	pid := s.detach(s.args("--standby", "--every", "1s", "--backoff", "1h")...)
+	standby := s.start(s.args("--standby", "--every", "1s", "--backoff", "10ms")...)
+	s.provesItself()
+	watcher := s.watcherOf(pid)
+	s.signal(pid, syscall.SIGKILL)
+	s.beatsAs(standby.pid)
+	require.Equal(t, standby.pid, s.pidFile())
+	require.Equal(t, 1, strings.Count(s.read("log"), fmt.Sprintf("Died Before: PID %d, ", pid)))
+	s.signal(watcher, syscall.SIGHUP) // cuts the pause short
+	s.eventually("the restart", func() bool { return restarted(watcher) })
+	s.signal(standby.pid, syscall.SIGTERM)
+	require.Zero(t, standby.exit())
+	s.beatsAs(watcher)
+	s.signal(watcher, syscall.SIGTERM)
+	s.eventually("the end of all", func() bool { return len(s.all()) == 0 })
+}
+
+// A program that cannot be executed for a while is started when it can, and the log tells
+// meanwhile.
+func TestAProgramThatCannotBeExecuted(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	s.write("drill.new", s.read(self), 0o755) // a copy, whose mode is its own
+	require.NoError(t, os.Rename(s.path("drill.new"), s.bin))
+	pid := s.detachWatched("--every", "1s")
+	s.provesItself()
+	watcher := s.watcherOf(pid)
+	require.NoError(t, os.Chmod(s.bin, 0o644))
+	s.signal(pid, syscall.SIGKILL)
+	s.logged(fmt.Sprintf("] %d Error: PID %d has died, and its watcher cannot start it again: exec %s: the file is not executable", watcher, pid, s.bin), 1)
+	require.NoError(t, os.Chmod(s.bin, 0o755))
+	s.beatsAs(watcher)
+	require.Contains(t, s.read("log"), "Its watcher could not start it again for ")
+	s.signal(watcher, syscall.SIGTERM)
+	s.eventually("the end of both", func() bool { return len(s.all()) == 0 })
 }
 
 // A watcher takes next to no memory, and sleeps.

@@ -2,6 +2,7 @@ package pidfile
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -91,4 +92,14 @@ func (d DiskFiles) Find(path string) (Process, error) {
 		return nil, wrap("", path, err)
 	}
 	return p, nil
+}
+
+// Process returns the living process of that number. A later one of the same number is
+// never mistaken for it.
+func (d DiskFiles) Process(pid int) (Process, error) {
+	p, err := d.on.Find(pid)
+	if err != nil {
+		return nil, fmt.Errorf("process %d: %w", pid, err)
+	}
+	return &holder{p}, nil
 }

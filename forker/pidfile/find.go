@@ -31,8 +31,7 @@ func (m Machine) find(path string) (*holder, error) {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
 	if unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) == nil {
-		return nil, fmt.Errorf("it names process %d, but the daemon that wrote it is gone "+
-			"(the number may belong to another process now); nothing was signalled: %w", pid, ErrNotRunning)
+		return nil, &DeadError{pid}
 	}
 	if err != nil {
 		return nil, temporary{fmt.Errorf("it names process %d, which does not exist here, though the file is "+

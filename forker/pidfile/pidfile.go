@@ -3,6 +3,7 @@ package pidfile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strconv"
 )
@@ -35,6 +36,10 @@ type Files interface {
 	// number without a living lock behind it, matches ErrNotRunning; an empty
 	// file, or garbage in it, is an error that says so.
 	Find(path string) (Process, error)
+
+	// Process returns the living process of that number, whatever it is;
+	// os.ErrProcessDone says that there is none.
+	Process(pid int) (Process, error)
 }
 
 // File is a PID file that this process has locked.
@@ -103,6 +108,22 @@ type Reply interface {
 
 // ErrNotRunning says that no living process has locked a PID file.
 var ErrNotRunning = errors.New("no daemon is running")
+
+// DeadError says that the process that has written a PID file has died. It matches
+// ErrNotRunning.
+type DeadError struct {
+	// PID is the number in the file.
+	PID int
+}
+
+// Error says that the number proves nothing.
+func (e *DeadError) Error() string {
+	return fmt.Sprintf("it names process %d, but the daemon that wrote it is gone "+
+		"(the number may belong to another process now); nothing was signalled: %v", e.PID, ErrNotRunning)
+}
+
+// Unwrap returns ErrNotRunning.
+func (*DeadError) Unwrap() error { return ErrNotRunning }
 
 // LockedError says which living process has locked a PID file.
 type LockedError struct {

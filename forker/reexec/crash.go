@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -13,6 +14,8 @@ import (
 // crash is where the Go runtime prints what it has to say of a crash, beside
 // standard error.
 var crash struct {
+	path atomic.Pointer[string] // nil or empty: nowhere else
+
 	mu   sync.Mutex
 	file *os.File // nil: nowhere else
 }
@@ -22,9 +25,14 @@ var crash struct {
 // and libraries in C are heard, too; that is for a process whose standard error is
 // nobody's. The next program of an Exec has both from its first instant on. A later
 // call replaces an earlier one, and an empty path ends what was set beside standard
-// error.
+// error. A watcher that cannot execute the program says so there, too.
 func (*OS) CrashTo(path string, stderr bool) error {
-	return wrap("crash output to "+path, crashTo(path, stderr))
+	err := crashTo(path, stderr)
+	if err == nil {
+		crash.path.Store(&path)
+		tellLog(path)
+	}
+	return wrap("crash output to "+path, err)
 }
 
 func crashTo(path string, stderr bool) error {

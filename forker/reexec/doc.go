@@ -35,7 +35,8 @@
 // Watch starts this program once more, as a process that waits for the end of this one
 // and then takes its place. It learns of the end by a pipe, and by a handle of the
 // process (a pidfd on Linux), so that the process has ended whole when the program
-// begins. It branches off while this package starts, before the user's own, and what it
+// begins. Where the program cannot be executed, it says so in the file of CrashTo, and
+// tries again, at least once a minute. It branches off while this package starts, before the user's own, and what it
 // has of its own is about 1 MB.
 //
 // Not every end is a death: after Unwatch there is no watcher any more, and in the

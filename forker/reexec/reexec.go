@@ -47,6 +47,10 @@ type Origin struct {
 
 	// State is what was handed over in Program.State; nil for a Fresh process.
 	State []byte
+
+	// Trouble says of a Respawned process what kept its watcher from executing the
+	// program at once, and for how long; empty for nothing.
+	Trouble string
 }
 
 // Info is what this process is. It never changes.

@@ -49,8 +49,8 @@ type startInfo struct {
 	Path path `json:"path,omitempty"`
 	End  int  `json:"end,omitempty"`
 
-	// Args are the arguments with which a watcher is to execute the program.
-	Args []path `json:"args,omitempty"`
+	// Trouble is what kept a watcher from executing the program at once.
+	Trouble string `json:"trouble,omitempty"`
 
 	// Watcher is the watcher that an exec keeps.
 	Watcher *passedWatcher `json:"watcher,omitempty"`
@@ -147,7 +147,7 @@ func (s startInfo) accept() (inheritance, bool) {
 		}
 		in.detached = s.Detached
 	case Respawned.String():
-		in.origin.Kind, in.program = Respawned, string(s.Path)
+		in.origin.Kind, in.origin.Trouble, in.program = Respawned, s.Trouble, string(s.Path)
 		return in, s.PID == os.Getpid()
 	case Detached.String():
 		in.origin.Kind, in.detached = Detached, true

@@ -115,9 +115,10 @@ func startWatcher(p Program, name string) (*watching, error) {
 
 // spawnWatcher starts the process.
 func spawnWatcher(p Program, name string) (*watching, error) {
-	info := startInfo{Kind: kindWatcher, Dir: path(p.Dir), PID: os.Getpid(), Path: path(p.Path), State: p.State}
-	for _, arg := range p.Args {
-		info.Args = append(info.Args, path(arg))
+	info := startInfo{Kind: kindWatcher, Dir: path(p.Dir), PID: os.Getpid(), Path: path(p.Path)}
+	order, err := info.putState(orderOf(p))
+	if err != nil {
+		return nil, err
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -129,7 +130,13 @@ func spawnWatcher(p Program, name string) (*watching, error) {
 		return nil, lacks(err)
 	}
 	defer read.Close()
+	files := []*os.File{null, null, null, read}
 	info.Report = 3
+	if order != nil {
+		defer order.Close()
+		files = append(files, order)
+		info.StateFile = 4
+	}
 	if info.Pipe, err = pipeInode(write); err != nil {
 		_ = unix.Close(write)
 		return nil, err
@@ -140,13 +147,23 @@ func spawnWatcher(p Program, name string) (*watching, error) {
 		return nil, err
 	}
 	proc, err := os.StartProcess(watcherProgram(p.Path), []string{name}, &os.ProcAttr{
-		Dir: "/", Env: env, Files: []*os.File{null, null, null, read}, Sys: &syscall.SysProcAttr{Setsid: true},
+		Dir: "/", Env: env, Files: files, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		_ = unix.Close(write)
 		return nil, explain(p.Path, err)
 	}
 	return &watching{proc: proc, pipe: write, gone: make(chan struct{})}, nil
+}
+
+// tellLog tells the watcher, if there is one, where the log is now.
+func tellLog(file string) {
+	watch.mu.Lock()
+	present := watch.present
+	watch.mu.Unlock()
+	if present != nil {
+		_ = present.send(sayLog(file))
+	}
 }
 
 // watcherPipe returns a pipe whose writing end does not block. Where the reading end

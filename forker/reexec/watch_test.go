@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -24,10 +25,13 @@ type life struct {
 	PID, Watcher, Session int
 	Kind                  reexec.Kind
 	Executable, Dir       string
+	Trouble               string
+	Args                  int
 }
 
 // watched is a process with a watcher; its State is the number of its life. It
-// writes each down in the folder args[0], and ends the first one as args[1] says.
+// writes each down in the folder args[0], and ends the first one as args[1] says. Its
+// log is args[2], if there is one.
 func watched(args []string) {
 	system := reexec.System(nil)
 	info := system.Info()
@@ -36,11 +40,15 @@ func watched(args []string) {
 	p.State = []byte(strconv.Itoa(n + 1))
 	w, err := system.Watch(p, fmt.Sprintf("watched: watcher of PID %d", info.PID))
 	roletest.Must(err)
+	if len(args) > 2 {
+		roletest.Must(system.CrashTo(args[2], false))
+	}
 	session, err := unix.Getsid(0)
 	roletest.Must(err)
 	roletest.Save(filepath.Join(args[0], strconv.Itoa(n)), life{
 		PID: info.PID, Watcher: w.PID(), Session: session,
 		Kind: info.Origin.Kind, Executable: info.Executable, Dir: info.Origin.Dir,
+		Trouble: info.Origin.Trouble, Args: len(args),
 	})
 	switch {
 	case n >= lives:
@@ -96,13 +104,35 @@ type watchedLives struct {
 	dir string
 }
 
-func startWatched(t *testing.T, how string) watchedLives {
+func startWatched(t *testing.T, how string, more ...string) watchedLives {
+	path, err := os.Executable()
+	require.NoError(t, err)
+	return startWatchedAt(t, path, how, more...)
+}
+
+// startWatchedAt is startWatched with a program of that path.
+func startWatchedAt(t *testing.T, path, how string, more ...string) watchedLives {
 	l := watchedLives{t, t.TempDir()}
-	cmd := roletest.Command("watched", l.dir, how)
+	cmd := roletest.Command("watched", append([]string{l.dir, how}, more...)...)
+	cmd.Path, cmd.Args[0] = path, path
 	require.NoError(t, cmd.Start())
 	go func() { _ = cmd.Wait() }()
 	t.Cleanup(l.end)
 	return l
+}
+
+// copied is a copy of the test binary.
+func copied(t *testing.T) (path string) {
+	own, err := os.Executable()
+	require.NoError(t, err)
+	path = filepath.Join(t.TempDir(), "daemon")
+	text, err := os.ReadFile(own)
+	require.NoError(t, err)
+	syscall.ForkLock.RLock() // a child must not hold the file open for writing
+	err = os.WriteFile(path, text, 0o755)
+	syscall.ForkLock.RUnlock()
+	require.NoError(t, err)
+	return path
 }
 
 func (l watchedLives) of(n int) life {
@@ -134,7 +164,7 @@ func TestAWatcherTakesThePlaceOfADeadProcess(t *testing.T) {
 			}
 			require.Equal(t, life{
 				PID: before.Watcher, Watcher: l.of(1).Watcher, Session: before.Watcher,
-				Kind: reexec.Respawned, Executable: before.Executable, Dir: before.Dir,
+				Kind: reexec.Respawned, Executable: before.Executable, Dir: before.Dir, Args: before.Args,
 			}, l.of(1))
 			require.NoError(t, syscall.Kill(l.of(1).PID, syscall.SIGKILL)) // and again
 			require.Equal(t, l.of(1).Watcher, l.of(2).PID)
@@ -184,28 +214,55 @@ func TestAWatcherThatWasKilled(t *testing.T) {
 // A watcher executes what has run, not what somebody has put in its place; the path
 // stays that of the program.
 func TestAWatcherExecutesWhatHasRun(t *testing.T) {
-	l := watchedLives{t, t.TempDir()}
-	t.Cleanup(l.end)
-	own, err := os.Executable()
-	require.NoError(t, err)
-	bin := filepath.Join(t.TempDir(), "daemon")
-	text, err := os.ReadFile(own)
-	require.NoError(t, err)
-	syscall.ForkLock.RLock() // a child must not hold the file open for writing
-	err = os.WriteFile(bin, text, 0o755)
-	syscall.ForkLock.RUnlock()
-	require.NoError(t, err)
-	cmd := roletest.Command("watched", l.dir, "block")
-	cmd.Path, cmd.Args[0] = bin, bin
-	require.NoError(t, cmd.Start())
-	go func() { _ = cmd.Wait() }()
+	bin := copied(t)
+	l := startWatchedAt(t, bin, "block")
 	require.Equal(t, bin, l.of(0).Executable)
 	syscall.ForkLock.RLock()
-	err = os.WriteFile(bin+".new", []byte("#!/bin/sh\n"), 0o755)
+	err := os.WriteFile(bin+".new", []byte("#!/bin/sh\n"), 0o755)
 	syscall.ForkLock.RUnlock()
 	require.NoError(t, err)
 	require.NoError(t, os.Rename(bin+".new", bin))
 	require.NoError(t, syscall.Kill(l.of(0).PID, syscall.SIGKILL))
 	require.Equal(t, reexec.Respawned, l.of(1).Kind)
 	require.Equal(t, bin, l.of(1).Executable)
+}
+
+// A watcher that cannot execute the program says so in the log, once for each cause, and
+// tries again until it can; what follows is told of it.
+func TestAWatcherTriesAgain(t *testing.T) {
+	bin, log := copied(t), filepath.Join(t.TempDir(), "log")
+	require.NoError(t, os.WriteFile(log, nil, 0o644))
+	l := startWatchedAt(t, bin, "block", log)
+	before := l.of(0)
+	require.NoError(t, os.Chmod(bin, 0o644))
+	require.NoError(t, syscall.Kill(before.PID, syscall.SIGKILL))
+	says := fmt.Sprintf("] %d Error: PID %d has died, and its watcher cannot start it again: exec %s: the file is not executable", before.Watcher, before.PID, bin)
+	read := func() string {
+		text, err := os.ReadFile(log)
+		require.NoError(t, err)
+		return string(text)
+	}
+	roletest.Eventually(t, "the watcher's word", func() bool { return strings.Contains(read(), says) })
+	require.NoError(t, os.Rename(bin, bin+".away"))
+	roletest.Eventually(t, "another word", func() bool { return strings.Contains(read(), "there is no such file") })
+	require.NoError(t, os.Chmod(bin+".away", 0o755))
+	require.NoError(t, os.Rename(bin+".away", bin))
+	require.Equal(t, before.Watcher, l.of(1).PID)
+	require.Contains(t, l.of(1).Trouble, "Its watcher could not start it again for ")
+	require.Contains(t, l.of(1).Trouble, "there is no such file")
+	require.Equal(t, 2, strings.Count(read(), "\n"))
+}
+
+// A command line may be as long as the kernel lets it be.
+func TestAWatcherKnowsALongCommandLine(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	require.NoError(t, os.WriteFile(log, nil, 0o644))
+	more := []string{log}
+	for range 3000 {
+		more = append(more, strings.Repeat("x", 100))
+	}
+	l := startWatched(t, "block", more...)
+	require.NoError(t, syscall.Kill(l.of(0).PID, syscall.SIGKILL))
+	require.Equal(t, l.of(0).Watcher, l.of(1).PID)
+	require.Equal(t, 2+len(more), l.of(1).Args)
 }

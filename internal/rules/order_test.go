@@ -37,9 +37,9 @@ var orders = []order{
 			helppage.go hooks.go plugin.go alertqueue.go declaration.go options.go standardflags.go
 			process.go daemon.go alerts.go stopping.go values.go owner.go life.go followlog.go call.go laidcalendar.go children.go validate.go
 			worker.go warmup.go pidfile.go trial.go ending.go health.go watchdog.go watcher.go
-			execute.go machine.go help.go command.go instructions.go control.go
+			execute.go machine.go help.go command.go instructions.go follower.go control.go
 			schedule.go housekeeping.go watching.go lock.go ready.go dump.go signals.go
-			lossreport.go overdue.go stop.go restart.go leaseloss.go standby.go failure.go failedchecks.go iterate.go lastwords.go death.go start.go
+			lossreport.go overdue.go stop.go restart.go leaseloss.go lastwords.go death.go standby.go failure.go failedchecks.go iterate.go start.go
 			lifecycle.go run.go`,
 		upward: map[string]string{
 			"hooks.go -> daemon.go":       "a user's handler is given its daemon",

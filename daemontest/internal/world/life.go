@@ -217,6 +217,9 @@ func (w *World) variable(name string) (value string, ok bool) {
 // pidMachine is the processes that PID files name, as a generation sees them.
 func (w *World) pidMachine(g *Generation, clock *Clock) pidfile.Machine {
 	find := func(pid int) (pidfile.Handle, error) {
+		if watcher := w.watcher(pid); watcher != nil {
+			return watcherHandle{watching{watcher, g}}, nil
+		}
 		if !w.Alive(pid) {
 			return nil, os.ErrProcessDone
 		}
@@ -235,9 +238,8 @@ func (w *World) newWatcher(m *Machine, p *Process) (*Watcher, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.watchers++
-	return &Watcher{
-		pid: firstWatcher + w.watchers - 1, ended: make(chan struct{}),
+	watcher := &Watcher{
+		pid: firstWatcher + len(w.watchers), ended: make(chan struct{}),
 		respawn: func(pid int, state []byte) {
 			if w.closing.Load() {
 				return
@@ -248,12 +250,14 @@ func (w *World) newWatcher(m *Machine, p *Process) (*Watcher, error) {
 			p.mu.Unlock()
 			go w.live(m, next)
 		},
-	}, nil
+	}
+	w.watchers = append(w.watchers, watcher)
+	return watcher, nil
 }
 
 // Watchers returns how many watchers were started.
 func (w *World) Watchers() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.watchers
+	return len(w.watchers)
 }

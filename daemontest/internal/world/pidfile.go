@@ -74,6 +74,8 @@ func (p pidFiles) Discard(path string, pid int) (bool, error) {
 
 func (p pidFiles) Find(path string) (pidfile.Process, error) { return p.disk.Find(p.g.path(path)) }
 
+func (p pidFiles) Process(pid int) (pidfile.Process, error) { return p.disk.Process(pid) }
+
 // pidFile is a PID file that the generation's process has locked.
 type pidFile struct {
 	pidfile.File

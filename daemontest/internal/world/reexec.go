@@ -3,10 +3,12 @@ package world
 import (
 	"context"
 	"fmt"
+	"os"
 	"syscall"
 	"time"
 
 	"github.com/evertick/evertick/daemontest/internal/timeline"
+	"github.com/evertick/evertick/forker/pidfile"
 	"github.com/evertick/evertick/forker/reexec"
 )
 
@@ -209,3 +211,27 @@ func (w watching) Wait() {
 		_ = w.g.freeze()
 	}
 }
+
+// watcherHandle is a watcher as another process sees it.
+type watcherHandle struct{ watching }
+
+var _ pidfile.Handle = watcherHandle{}
+
+func (h watcherHandle) Signal(sig os.Signal) error { return h.Watcher.Signal(sig.(syscall.Signal)) }
+func (h watcherHandle) Ignores(os.Signal) bool     { return false }
+
+func (h watcherHandle) Wait(ctx context.Context) error {
+	select {
+	case <-h.ended:
+		h.g.arrive()
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-h.g.gone:
+		return h.g.freeze()
+	}
+}
+
+func (h watcherHandle) HasOpen(*os.File) (open, known bool) { return false, true }
+func (h watcherHandle) User() (id uint32, known bool)       { return uint32(os.Geteuid()), true }
+func (h watcherHandle) Close()                              {}

@@ -17,6 +17,7 @@ type Watcher struct {
 	state     []byte
 	suspended bool // the end of the process is a stop
 	stopped   bool // by SIGSTOP
+	asked     bool // to end, by SIGTERM, while it was stopped
 	died      bool // the process has, while it was stopped
 	over      bool
 }
@@ -42,10 +43,14 @@ func (w *Watcher) Signal(sig syscall.Signal) error {
 		return os.ErrProcessDone
 	case sig == syscall.SIGSTOP:
 		w.stopped = true
+	case sig == syscall.SIGTERM && w.stopped:
+		w.asked = true
+	case sig == syscall.SIGCONT && w.asked:
+		w.end()
 	case sig == syscall.SIGCONT:
 		w.stopped = false
 		follows = w.died
-	case sig == syscall.SIGKILL, sig == syscall.SIGTERM && !w.stopped:
+	case sig == syscall.SIGKILL, sig == syscall.SIGTERM:
 		w.end()
 	}
 	w.mu.Unlock()

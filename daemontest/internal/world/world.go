@@ -102,7 +102,7 @@ type World struct {
 	forks       map[string]int   // by task
 	byPID       map[int]*Process // children apart
 	lastPID     int
-	watchers    int // how many were started
+	watchers    []*Watcher // all that were started
 	notes       []string
 	refused     map[string]bool // addresses of real sockets
 }
@@ -138,10 +138,22 @@ func (w *World) Alive(pid int) bool {
 
 // startOf tells a process from all others; numbers are not used again.
 func (w *World) startOf(pid int) (string, error) {
-	if !w.Alive(pid) {
+	if !w.Alive(pid) && w.watcher(pid) == nil {
 		return "", os.ErrProcessDone
 	}
 	return fmt.Sprintf("process %d", pid-FirstPID+1), nil
+}
+
+// watcher returns the watcher of that number, while it watches; else nil.
+func (w *World) watcher(pid int) *Watcher {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, watcher := range w.watchers {
+		if watcher.pid == pid && watcher.Alive() {
+			return watcher
+		}
+	}
+	return nil
 }
 
 // process returns the process of that number, which may have ended; nil for none.

@@ -101,6 +101,7 @@ func Run(t *testing.T, s Subject) {
 		{"Check touches nothing", checkTouchesNothing},
 		{"Find returns a living daemon", findLiving},
 		{"Find refuses a file without a daemon behind it", findRefuses},
+		{"Process returns a living process", processLives},
 		{"Wait returns at the end of a process", waitReturnsAtTheEnd},
 	} {
 		run(t, c.name, s.In, func(t *testing.T) { c.test(t, s.New(t)) })
@@ -284,6 +285,22 @@ func findRefuses(t *testing.T, m Machine) {
 	other.Kill()
 	_, err = m.Files.Find(path(m))
 	require.ErrorIs(t, err, pidfile.ErrNotRunning, "a dead process")
+	var dead *pidfile.DeadError
+	require.ErrorAs(t, err, &dead)
+	require.Equal(t, other.PID(), dead.PID)
+}
+
+func processLives(t *testing.T, m Machine) {
+	other := m.Start()
+	p, err := m.Files.Process(other.PID())
+	require.NoError(t, err)
+	require.Equal(t, other.PID(), p.PID())
+	require.NoError(t, p.Signal(syscall.Signal(0)))
+	other.Kill()
+	require.NoError(t, p.Wait(t.Context()))
+	require.ErrorIs(t, p.Signal(syscall.Signal(0)), os.ErrProcessDone)
+	_, err = m.Files.Process(other.PID())
+	require.ErrorIs(t, err, os.ErrProcessDone)
 }
 
 func waitReturnsAtTheEnd(t *testing.T, m Machine) {
