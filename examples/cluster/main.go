@@ -7,7 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -42,6 +44,9 @@ func New(extra ...core.Option) *core.Daemon {
 				core.WithLog(logfile.Fixed(logPath)),
 			}, err
 		}),
+		core.CheckEnvironment(func(_ context.Context, d *core.Daemon) error {
+			return checkWitness(d, witness)
+		}),
 		core.Standby(),
 		core.Execute(func(_ context.Context, d *core.Daemon) error {
 			start := d.Clock().Boot()
@@ -62,4 +67,30 @@ func testify(d *core.Daemon, witness string, start time.Duration) error {
 	}
 	_, err = fmt.Fprintf(f, "%d %d %d %d\n", os.Getpid(), d.Lease().Token, start, d.Clock().Boot())
 	return errors.Join(err, f.Close())
+}
+
+// line is what testify writes.
+var line = regexp.MustCompile(`^\d+ \d+ \d+ \d+\n`)
+
+// checkWitness refuses a file that holds something else.
+func checkWitness(d *core.Daemon, witness string) error {
+	if witness == "" {
+		return nil
+	}
+	switch info, err := os.Stat(d.Path(witness)); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("--witness: %w", err)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("--witness %s is no file: give one", witness)
+	}
+	text, err := os.ReadFile(d.Path(witness))
+	if err == nil && len(text) > 0 && !line.Match(text) {
+		err = fmt.Errorf("%s holds something else than executes: name another file, or remove it", witness)
+	}
+	if err != nil {
+		return fmt.Errorf("--witness: %w", err)
+	}
+	return nil
 }

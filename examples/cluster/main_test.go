@@ -40,3 +40,26 @@ func TestOneOfThreeExecutes(t *testing.T) {
 		},
 	})
 }
+
+// A file that --witness names by mistake is left as it is.
+func TestAFileOfOthersIsNoWitness(t *testing.T) {
+	const args = "--lock etcd://etcd-1/cluster?ttl=5s --witness "
+	for _, text := range []string{"milk, eggs", "4711\n", "1 2 3\n"} {
+		daemontest.Run(t, New, daemontest.Scenario{
+			Args: args + "mine", Files: map[string]string{"mine": text},
+			Want: daemontest.Want{
+				daemontest.Exit(1), daemontest.NeverReady(), daemontest.FileContains("mine", text),
+				daemontest.Stderr("cluster: --witness: mine holds something else than executes: name another file, or remove it"),
+			},
+		})
+	}
+	daemontest.Run(t, New, daemontest.Scenario{
+		Args: args + "folder", Files: map[string]string{"folder/": ""},
+		Want: daemontest.Want{daemontest.Exit(1), daemontest.NeverReady(), daemontest.Stderr("--witness folder is no file: give one")},
+	})
+	daemontest.Run(t, New, daemontest.Scenario{
+		Args: args + "ours", Files: map[string]string{"ours": "1 2 3 4\n"},
+		Steps: daemontest.Steps{daemontest.At(500*time.Millisecond, daemontest.Signal(syscall.SIGTERM))},
+		Want:  daemontest.Want{daemontest.Exit(0), daemontest.Iterations(1), daemontest.FileContains("ours", "1 2 3 4")},
+	})
+}

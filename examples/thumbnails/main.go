@@ -57,10 +57,19 @@ func (s *studio) flags(app *kingpin.Application) {
 
 func (s *studio) check(_ context.Context, d *core.Daemon) error {
 	var all error
-	for flag, dir := range map[string]string{"--in": s.in, "--out": s.out, "--aside": s.aside} {
-		if info, err := os.Stat(d.Path(dir)); err != nil || !info.IsDir() {
-			all = errors.Join(all, fmt.Errorf("%s %s is no folder: create it", flag, dir))
+	seen := map[string]os.FileInfo{}
+	for _, f := range []struct{ flag, dir string }{{"--in", s.in}, {"--out", s.out}, {"--aside", s.aside}} {
+		info, err := os.Stat(d.Path(f.dir))
+		if err != nil || !info.IsDir() {
+			all = errors.Join(all, fmt.Errorf("%s %s is no folder: create it", f.flag, f.dir))
+			continue
 		}
+		for flag, other := range seen { // a thumbnail would be a new picture
+			if os.SameFile(info, other) {
+				all = errors.Join(all, fmt.Errorf("%s and %s are one folder: name two", flag, f.flag))
+			}
+		}
+		seen[f.flag] = info
 	}
 	return all
 }
@@ -121,8 +130,8 @@ func (s *studio) settle(d *core.Daemon) {
 			continue
 		case err != nil:
 			d.Alertf("%s is set aside: %v", name, err)
-			err = errors.Join(os.Rename(path, filepath.Join(s.aside, name)),
-				os.WriteFile(filepath.Join(s.aside, name+".why"), []byte(err.Error()+"\n"), 0o644))
+			to := unused(filepath.Join(s.aside, name))
+			err = errors.Join(os.Rename(path, to), os.WriteFile(to+".why", []byte(err.Error()+"\n"), 0o644))
 		default:
 			d.Logf("%s: a thumbnail of %d×%d", name, size.Width, size.Height)
 			err = os.Remove(path)
@@ -130,5 +139,17 @@ func (s *studio) settle(d *core.Daemon) {
 		if err != nil {
 			d.Logf("Error: %s: %v", name, err)
 		}
+	}
+}
+
+// unused returns path, or one with a number where there is a file, or its reason.
+func unused(path string) string {
+	for n, free := 2, path; ; n++ {
+		_, taken := os.Lstat(free)
+		_, told := os.Lstat(free + ".why")
+		if taken != nil && told != nil {
+			return free
+		}
+		free = fmt.Sprintf("%s.%d", path, n)
 	}
 }

@@ -109,3 +109,43 @@ func TestAStopLeavesThePictureForTheNextStart(t *testing.T) {
 		},
 	})
 }
+
+// What the folders hold already is left alone, unless it is a thumbnail.
+func TestFilesOfOthersAreLeftAlone(t *testing.T) {
+	files := folders(map[string]string{
+		"in/a.png": picture(t, 4, 4), "out/a.png.jpg": "a letter",
+		"in/b.txt": "no picture", "aside/b.txt": "an older one", "aside/b.txt.2.why": "a note",
+	})
+	daemontest.Run(t, New, daemontest.Scenario{
+		Args: args, Files: files, Steps: daemontest.Steps{stop(2500 * time.Millisecond)},
+		Want: daemontest.Want{
+			daemontest.Exit(0), daemontest.Logs("a.png is set aside"), daemontest.ChildEnds("thumbnail", 1, "exit status 1"), daemontest.ChildEnds("thumbnail", 2, "exit status 1"),
+			daemontest.FileContains("out/a.png.jpg", "a letter"), daemontest.FileContains("aside/a.png.why", "is no thumbnail"),
+			daemontest.FileContains("aside/b.txt", "an older one"), daemontest.FileContains("aside/b.txt.2.why", "a note"),
+			daemontest.FileContains("aside/b.txt.3", "no picture"), daemontest.FileContains("aside/b.txt.3.why", "unknown format"),
+		},
+	})
+	r := daemontest.Run(t, New, daemontest.Scenario{ // a thumbnail is made again
+		Args:  args,
+		Files: folders(map[string]string{"in/a.png": picture(t, 4, 4)}),
+		Steps: daemontest.Steps{
+			daemontest.At(2500*time.Millisecond, daemontest.WriteFile("in/a.png", picture(t, 8, 8))),
+			stop(4500 * time.Millisecond),
+		},
+		Want: daemontest.Want{daemontest.Exit(0), daemontest.Forks("thumbnail", 2), daemontest.Logs("a.png: a thumbnail of 8×8")},
+	})
+	_, aside := r.World().File("aside/a.png")
+	require.False(t, aside)
+}
+
+func TestTheFoldersDiffer(t *testing.T) {
+	for args, told := range map[string]string{
+		"--in in --out in --aside aside":  "--in and --out are one folder",
+		"--in in --out out --aside ./out": "--out and --aside are one folder",
+	} {
+		daemontest.Run(t, New, daemontest.Scenario{
+			Args: args, Files: folders(nil),
+			Want: daemontest.Want{daemontest.Exit(1), daemontest.NeverReady(), daemontest.Stderr(told)},
+		})
+	}
+}

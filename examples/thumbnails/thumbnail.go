@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	_ "image/gif"
 	"image/jpeg"
 	_ "image/png"
+	"io/fs"
 	"os"
 	"time"
 
@@ -41,6 +43,9 @@ func (j job) run() (size, error) {
 	if err != nil {
 		return size{}, fmt.Errorf("read the picture: %w", err)
 	}
+	if err := replaceable(j.To); err != nil {
+		return size{}, err
+	}
 	small := shrink(picture)
 	if err := write(j.To, small); err != nil {
 		return size{}, fmt.Errorf("write the thumbnail: %w", err)
@@ -56,6 +61,22 @@ func shrink(picture image.Image) image.Image {
 	small := image.NewRGBA(image.Rect(0, 0, max(1, width*edge/longer), max(1, height*edge/longer)))
 	draw.CatmullRom.Scale(small, small.Bounds(), picture, picture.Bounds(), draw.Src, nil)
 	return small
+}
+
+// replaceable refuses what is there already and is no thumbnail.
+func replaceable(path string) error {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if c, kind, err := image.DecodeConfig(file); err != nil || kind != "jpeg" || max(c.Width, c.Height) > edge {
+		return fmt.Errorf("%s is no thumbnail, and is left alone", path)
+	}
+	return nil
 }
 
 // write writes the thumbnail beside its place and renames it, so that nobody sees
