@@ -228,7 +228,7 @@ var _ = func(t *testing.T) {
 			daemontest.At(1021*time.Millisecond, daemontest.BreakBinary(nil)),
 			daemontest.At(1021*time.Millisecond, daemontest.SignalWatcher(syscall.SIGCONT)),
 			daemontest.At(1021*time.Millisecond, daemontest.RefuseWatchers(nil)),
-			daemontest.At(76886*time.Millisecond, daemontest.Signal(syscall.SIGTERM)),
+			daemontest.At(96886*time.Millisecond, daemontest.Signal(syscall.SIGTERM)),
 		},
 	})
 }
