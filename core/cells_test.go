@@ -354,11 +354,11 @@ func TestATrialMayReturnInAnyState(t *testing.T) {
 		{"tearing down, refused", 0, 16 * time.Second, 0, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			const begin = 10.5 // of the restart; the lease, taken at 3 s, is renewed 0.5 s later
+			const begin = 26.5 // of the restart; the lease, taken at 3 s, is renewed 0.5 s later
 			steps := daemontest.Steps{
 				at(begin, hup), at(begin+0.3, daemontest.LoseBinary()), at(begin+0.3, daemontest.FreeLock(leaseURL)),
 				at(begin+0.55, daemontest.LockTakes(c.lock)), at(begin+5, daemontest.LockTakes(0)),
-				at(begin+24, daemontest.BreakBinary(nil)), stopAt(60.5),
+				at(begin+24, daemontest.BreakBinary(nil)), stopAt(80.5),
 			}
 			if c.refused {
 				steps = append(daemontest.Steps{at(begin-0.1, daemontest.HangBinary())}, steps...)
@@ -368,7 +368,7 @@ func TestATrialMayReturnInAnyState(t *testing.T) {
 				Execute: daemontest.Instantly(),
 				Steps:   steps,
 				Want: daemontest.Want{
-					daemontest.Exit(0), daemontest.Logs("Lock Lost"), startsBetween(30, 60), daemontest.LockReleased(),
+					daemontest.Exit(0), daemontest.Logs("Lock Lost"), startsBetween(60, 80), daemontest.LockReleased(),
 				},
 			})
 		})
