@@ -29,12 +29,11 @@ const (
 // The kinds of the daemon's own alerts. Those of Alertf begin otherwise.
 const (
 	kindOverrun  = "core: overrun"
-	kindFailure  = "core: failure" // that is tolerated
-	kindFatal    = "core: fatal error"
+	kindFailure  = "core: failure"     // that is tolerated
+	kindFatal    = "core: fatal error" // or a death: a daemon that flaps is one thread, whatever it dies of
 	kindLock     = "core: lock lost"
 	kindRefused  = "core: restart refused"
 	kindShutdown = "core: shutdown"
-	kindDeath    = "core: death of the former daemon"
 	kindWarmUp   = "core: warm-up failed"
 )
 

@@ -87,7 +87,7 @@ func (m *machine) withDeath(message string) string {
 func (m *machine) tellBehind(err error) {
 	var held *lock.HeldError
 	if m.followsDeath() && !m.deathTold && errors.As(err, &held) && held.Holder.Host != m.d.host.Name {
-		m.d.alert(kindDeath, m.withDeath("Another machine has taken over: "+err.Error()))
+		m.d.alert(kindFatal, m.withDeath("Another machine has taken over: "+err.Error()))
 	}
 }
 

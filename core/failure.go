@@ -27,7 +27,7 @@ func (m *machine) afterDeath() state {
 			return m.pauseWithoutLock(plan, inARow)
 		}
 	}
-	m.d.alerts.UseSpool() // after the alert, as at every start: whether it finds the spool read must not be chance
+	m.d.alerts.UseSpool() // after the alert of a standby: whether it finds the spool read must not be chance
 	return m.follow(plan, inARow)
 }
 

@@ -18,7 +18,7 @@ func (d *Daemon) tellOfDeath(before *lifeState) {
 	if before.rebooted(d.owner().Start, d.host.Clock.Boot()) || !d.isDead(before.owner()) {
 		return
 	}
-	d.alert(kindDeath, d.deathText(before))
+	d.alert(kindFatal, d.deathText(before))
 }
 
 func (d *Daemon) deathText(before *lifeState) string {

@@ -84,7 +84,7 @@ func (m *machine) onLeased(e event) state {
 		if m.failed.checks == "" {
 			return m.afterDeath()
 		}
-		m.d.alert(kindDeath, m.death) // its restart is counted with the checks that failed
+		m.d.alert(kindFatal, m.death) // its restart is counted with the checks that failed
 		m.deathTold = true
 		m.startWatcher()
 	}
@@ -119,6 +119,9 @@ func (m *machine) open() error {
 	m.d.log.Open()
 	if former := m.pid.former(); former != 0 && !m.resumed {
 		m.d.Logf("Warning: PID %d, whose PID file was still there, ended without cleaning up: it was killed, it crashed, or the machine went down", former)
+	}
+	if !m.d.set.standby || !m.followsDeath() { // else the lock may be given up for a pause
+		m.d.alerts.UseSpool() // the lock is ours, and so is what waits there
 	}
 	m.beginLife()
 	m.renewLease()

@@ -61,37 +61,85 @@ const (
 	otherKinds = "other kinds of alerts"
 )
 
+// heldAlert is an alert that has come before it was known which kinds the process
+// before has told of.
+type heldAlert struct {
+	Alert
+	describe  string
+	now, wall time.Time
+}
+
 // Alert takes an alert. It neither blocks nor fails.
 func (q *Queue) Alert(a Alert) {
 	if q.config.Sender == nil {
 		return
 	}
-	now, wall := q.config.Clock.Now(), q.config.Clock.Wall()
-	a.Kind = a.Kind[:min(len(a.Kind), maxKind)]
+	h := heldAlert{Alert: a, now: q.config.Clock.Now(), wall: q.config.Clock.Wall()}
+	h.Kind = h.Kind[:min(len(h.Kind), maxKind)]
 	q.mu.Lock()
-	first := q.count(&a, now, wall)
+	hold := h.Kind != "" && q.groups.awaited(h.now)
+	first := hold || q.count(&h.Alert, h.now, h.wall)
 	q.mu.Unlock()
 	if !first {
 		q.run()
 		return
 	}
-	describe := ""
 	if q.config.Describe != nil {
-		describe = q.config.Describe()
-	}
-	m := Message{
-		To: q.config.To, Time: wall,
-		Subject: cmp.Or(a.Subject, q.config.Name+" Alert: "+title(a.Text)), Body: joined(a.Text, describe),
+		h.describe = q.config.Describe()
 	}
 	q.mu.Lock()
-	l := q.take(m, now, wall)
-	if g := q.groups.open[a.Kind]; g != nil && g.Thread == "" {
-		g.Thread = l.ID
+	var lines []string
+	switch {
+	case hold && q.groups.awaited(h.now):
+		q.groups.held = append(q.groups.held, h)
+	case !hold, q.count(&h.Alert, h.now, h.wall):
+		lines = q.mailFirst(h)
 	}
-	lines := q.shrink()
 	q.mu.Unlock()
 	q.log(lines)
 	q.run()
+}
+
+// mailFirst mails an alert that is the first of its kind, and returns what is to be
+// logged; q.mu is held.
+func (q *Queue) mailFirst(h heldAlert) (lines []string) {
+	l := q.take(Message{
+		To: q.config.To, Time: h.wall, Body: joined(h.Text, h.describe),
+		Subject: cmp.Or(h.Subject, q.config.Name+" Alert: "+title(h.Text)),
+	}, h.now, h.wall)
+	l.flushing = q.groups.hurry
+	if g := q.groups.open[h.Kind]; g != nil && g.Thread == "" {
+		g.Thread = l.ID
+	}
+	return q.shrink()
+}
+
+// awaitKinds lets the alerts go that were held for too long, or are too many. It returns when it is to
+// look again; the zero time is never.
+func (q *Queue) awaitKinds(now time.Time) (again time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch g := &q.groups; {
+	case g.awaitedBy.IsZero():
+	case g.awaited(now):
+		return g.awaitedBy
+	default:
+		q.logging++
+		go q.tell(q.release())
+	}
+	return time.Time{}
+}
+
+// release lets the alerts go that were held, and holds no more; q.mu is held.
+func (q *Queue) release() (lines []string) {
+	held := q.groups.held
+	q.groups.held, q.groups.awaitedBy = nil, time.Time{}
+	for _, h := range held {
+		if q.count(&h.Alert, h.now, h.wall) {
+			lines = append(lines, q.mailFirst(h)...)
+		}
+	}
+	return lines
 }
 
 // Note adds to what is known of a kind, where there is a group of it: it is told

@@ -32,6 +32,17 @@ type groups struct {
 	restored bool // they were handed over: what the file has is older
 	writeAt  time.Time
 	hurry    bool // somebody waits for the file
+
+	awaitedBy time.Time   // until then it may become known what the file has; zero: it is known
+	held      []heldAlert // alerts that wait for that
+	lookFrom  time.Time   // none is looked at before: what a process begins with is to be among what is due
+}
+
+// awaited reports whether it is not known yet which kinds the process before has told
+// of, and is worth to be waited for: a disk that hangs must not keep an alert from being
+// sent.
+func (s *groups) awaited(now time.Time) bool {
+	return now.Before(s.awaitedBy) && len(s.held) < maxGroups
 }
 
 // lookAtGroups lets the groups mail what is due, and returns when to look again;
@@ -39,13 +50,16 @@ type groups struct {
 func (q *Queue) lookAtGroups(now time.Time) (next time.Time) {
 	for {
 		q.mu.Lock()
-		g := q.nextGroup()
+		g, from := q.nextGroup(), q.groups.lookFrom
 		q.mu.Unlock()
 		if g == nil {
 			return time.Time{}
 		}
-		if now.Before(g.next) {
-			return g.next
+		if g.next.After(from) {
+			from = g.next
+		}
+		if now.Before(from) {
+			return from
 		}
 		c := Over
 		if g.Lasting && q.config.Lasts != nil {
@@ -114,7 +128,8 @@ func (q *Queue) mailGroup(g *group, subject, text, describe string, now, wall ti
 	if g.Thread != "" {
 		m.References = []string{g.Thread}
 	}
-	q.take(m, now, wall)
+	l := q.take(m, now, wall)
+	l.flushing = q.groups.hurry
 	g.Pending, g.Samples = 0, nil
 	g.Reminders++
 	pause := q.config.Window
@@ -138,6 +153,7 @@ func (q *Queue) Digest() {
 	}
 	now, wall := q.config.Clock.Now(), q.config.Clock.Wall()
 	q.mu.Lock()
+	lines := q.release()
 	for _, kind := range slices.Sorted(maps.Keys(q.groups.open)) {
 		g := q.groups.open[kind]
 		if g.Pending > 0 {
@@ -147,12 +163,16 @@ func (q *Queue) Digest() {
 		q.groups.dirty = true
 	}
 	q.mu.Unlock()
+	q.log(lines)
 	q.run()
 }
 
 // adoptGroups takes over groups of the program or the process before; q.mu is
 // held.
 func (q *Queue) adoptGroups(found []*group, now, wall time.Time) {
+	if !q.groups.hurry {
+		q.groups.lookFrom = now.Add(storePatience)
+	}
 	for _, g := range found {
 		if g == nil || g.Kind == "" || len(q.groups.open) > maxGroups {
 			continue

@@ -1,7 +1,9 @@
 package mail_test
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -140,7 +142,9 @@ func TestGroupsOutliveTheProcess(t *testing.T) {
 		dir := t.TempDir() + "/spool"
 		for n := range 100 {
 			q := p.grouped(dir, n, &c)
-			synctest.Wait()
+			if n%2 == 0 { // else the alert comes before the spool is read
+				synctest.Wait()
+			}
 			q.Alert(mail.Alert{Kind: "shutdown", Text: "Shutting Down: boom", Subject: "poller Shutdown"})
 			time.Sleep(1100 * time.Millisecond) // the kinds are written once a second
 			q.Close()
@@ -152,6 +156,100 @@ func TestGroupsOutliveTheProcess(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		same(t, "mails", p.subjects(), "[poller Shutdown poller Alert: 99 more: Shutting Down: boom]")
 		same(t, "thread", p.mails()[1].References, []string{p.mails()[0].ID})
+	})
+}
+
+// hungDisk answers nothing until it is freed.
+type hungDisk struct{ free chan struct{} }
+
+func (d hungDisk) Folder(dir string) string { <-d.free; return dir }
+func (d hungDisk) Permit(string, int) error { return nil }
+func (d hungDisk) Locked(*os.File)          {}
+func (d hungDisk) Unlock(lock *os.File)     { _ = lock.Close() }
+func (d hungDisk) BeforeLog()               {}
+
+// An alert waits for what the process before has told, for a second at most, and for
+// what it has found out by then: an end that waits for its mails, an exec, a folder
+// that cannot be used, more alerts than can be kinds.
+func TestAnAlertWaitsForTheKindsOfTheProcessBefore(t *testing.T) {
+	flood := func(q *mail.Queue) {
+		for range 200 {
+			q.Alert(mail.Alert{Kind: "k", Text: "boom"})
+		}
+	}
+	for name, c := range map[string]struct {
+		hangs bool // the disk
+		then  func(q *mail.Queue)
+		after time.Duration
+		mails string
+	}{
+		"at once":           {false, func(*mail.Queue) {}, 0, "[poller Alert: boom]"},
+		"a flush":           {false, func(q *mail.Queue) { q.Flush(context.Background()) }, 0, "[poller Alert: boom]"},
+		"a digest":          {true, (*mail.Queue).Digest, time.Second, "[poller Alert: boom]"},
+		"a disk that hangs": {true, func(*mail.Queue) {}, time.Second, "[poller Alert: boom]"},
+		"not so long":       {true, func(*mail.Queue) {}, 900 * time.Millisecond, "[]"},
+		"a flood":           {true, flood, time.Second, "[poller Alert: boom]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var p post
+				var now atomic.Int64
+				disk := hungDisk{make(chan struct{})}
+				if !c.hangs {
+					close(disk.free)
+				}
+				q := mail.NewQueue(mail.QueueConfig{
+					Sender: &p, Name: "poller", Host: "testhost", PID: 1, Dir: t.TempDir() + "/spool", Disk: disk, Logf: p.logf,
+					To: []string{"ops@example.com"}, Lasts: func(string) mail.Condition { return mail.Condition(now.Load()) },
+				})
+				q.UseSpool()
+				q.Alert(mail.Alert{Kind: "k", Text: "boom"})
+				waiting, _ := q.Waiting()
+				same(t, "waiting", waiting, 1)
+				c.then(q)
+				time.Sleep(c.after)
+				synctest.Wait()
+				same(t, "mails", p.subjects(), c.mails)
+				if c.hangs {
+					close(disk.free)
+				}
+				end(q)
+			})
+		})
+	}
+}
+
+// What waits for the kinds is handed over, and counted with what the spool has.
+func TestWhatWaitsForTheKindsIsHandedOver(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var p post
+		var c atomic.Int64
+		dir := t.TempDir() + "/spool"
+		zeroth := p.grouped(dir, 1, &c)
+		zeroth.Alert(mail.Alert{Kind: "k", Text: "boom"})
+		time.Sleep(2 * time.Second)
+		end(zeroth)
+		disk := hungDisk{make(chan struct{})}
+		first := mail.NewQueue(mail.QueueConfig{Sender: &p, Name: "poller", Host: "testhost", PID: 2, Dir: dir, Disk: disk, To: []string{"ops@example.com"}})
+		first.UseSpool()
+		first.Alert(mail.Alert{Kind: "other", Text: "bang"})
+		synctest.Wait()
+		state := first.Freeze()
+		first.Close()
+		close(disk.free)
+		synctest.Wait()
+		second := p.grouped(dir, 2, &c)
+		defer end(second)
+		if err := second.Restore(state); err != nil {
+			t.Fatal(err)
+		}
+		second.Resume()
+		second.Alert(mail.Alert{Kind: "k", Text: "boom"})
+		second.Alert(mail.Alert{Kind: "other", Text: "bang"})
+		time.Sleep(4 * time.Minute)
+		same(t, "mails", p.subjects(), "[poller Alert: boom poller Alert: bang]")
+		time.Sleep(2 * time.Minute)
+		same(t, "mails", p.subjects(), "[poller Alert: boom poller Alert: bang poller Alert: 1 more: boom poller Alert: 1 more: bang]")
 	})
 }
 

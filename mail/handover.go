@@ -12,6 +12,7 @@ type handed struct {
 	Letters []handedLetter
 	Remove  []string // files of mails that were delivered
 	Groups  []group
+	Unread  bool // what the spool has of the kinds is not among them
 }
 
 type handedLetter struct {
@@ -25,13 +26,21 @@ type handedLetter struct {
 // is under way may arrive twice, with the same ID.
 func (q *Queue) Freeze() []byte {
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	q.frozen = true
+	lines := q.release()
+	state := q.handOver()
+	q.mu.Unlock()
+	q.log(lines)
+	return state
+}
+
+// handOver returns what Freeze does; q.mu is held.
+func (q *Queue) handOver() []byte {
 	remove := slices.Concat(q.spooled.remove, q.spooled.removing)
-	if len(q.letters)+len(q.groups.open)+len(remove) == 0 {
+	if len(q.letters)+len(q.groups.open)+len(remove) == 0 && !q.groups.dirty {
 		return nil
 	}
-	h := handed{Dir: q.config.Dir, Groups: q.groups.snapshot(), Remove: remove}
+	h := handed{Dir: q.config.Dir, Groups: q.groups.snapshot(), Remove: remove, Unread: !q.spooled.loaded && !q.groups.restored}
 	for _, l := range q.letters {
 		h.Letters = append(h.Letters, handedLetter{letter: *l, Filed: l.filed, Stored: l.stored})
 	}
@@ -84,7 +93,7 @@ func (q *Queue) Restore(state []byte) error {
 		delete(q.groups.open, h.Groups[i].Kind) // the spool's is older
 		q.adoptGroups([]*group{&h.Groups[i]}, now, wall)
 	}
-	q.groups.restored = true
+	q.groups.restored, q.groups.dirty = !h.Unread, true
 	q.mu.Unlock()
 	return nil
 }

@@ -247,6 +247,7 @@ func (q *Queue) startDue() (next time.Time) {
 	if q.stopped() {
 		return time.Time{}
 	}
+	awaited := q.awaitKinds(now)
 	next = q.lookAtGroups(now)
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -254,6 +255,9 @@ func (q *Queue) startDue() (next time.Time) {
 		if next.IsZero() || at.Before(next) {
 			next = at
 		}
+	}
+	if !awaited.IsZero() {
+		earliest(awaited)
 	}
 	if job, at := q.spoolJob(now); job != nil {
 		q.spooled.busy = true
@@ -314,10 +318,18 @@ func (q *Queue) announce() {
 // One that is not is tried once more. What fails after Flush has returned is not
 // logged, and counts as not tried, until Resume.
 func (q *Queue) Flush(ctx context.Context) (waiting, stored int) {
-	now := q.config.Clock.Now()
 	q.mu.Lock()
 	q.groups.hurry, q.flushed = true, false
+	q.groups.lookFrom = time.Time{}
 	q.away.until = time.Time{}
+	q.mu.Unlock()
+	if q.config.Sender != nil {
+		q.run()
+		q.await(ctx, func() bool { return q.groups.awaitedBy.IsZero() })
+	}
+	now := q.config.Clock.Now()
+	q.lookAtGroups(now)
+	q.mu.Lock()
 	for _, l := range q.letters {
 		if l.Attempts > 0 && l.stored {
 			continue
@@ -328,9 +340,7 @@ func (q *Queue) Flush(ctx context.Context) (waiting, stored int) {
 		}
 	}
 	q.mu.Unlock()
-	if q.config.Sender != nil {
-		q.run()
-	}
+	q.poke()
 	q.await(ctx, func() bool { return q.hasFlushed() })
 	q.mu.Lock()
 	q.flushed = true
@@ -371,6 +381,9 @@ func (q *Queue) await(ctx context.Context, done func() bool) {
 // hasFlushed reports whether nothing is left to be waited for, and then sees to it
 // that nothing more is logged; q.mu is held.
 func (q *Queue) hasFlushed() bool {
+	if len(q.groups.held) > 0 {
+		return false
+	}
 	for _, l := range q.letters {
 		if l.flushing && (q.away.failures == 0 || !l.stored) {
 			return false
@@ -392,6 +405,7 @@ func (q *Queue) Waiting() (waiting, stored int) {
 			stored += n
 		}
 	}
+	waiting += len(q.groups.held)
 	n := q.groups.pending()
 	if q.groups.stored && !q.groups.dirty {
 		stored += n

@@ -68,6 +68,9 @@ func (q *Queue) UseSpool() {
 		return
 	}
 	q.mu.Lock()
+	if !q.spooled.use && !q.groups.restored {
+		q.groups.awaitedBy = q.config.Clock.Now().Add(storePatience)
+	}
 	q.spooled.use = true
 	q.mu.Unlock()
 	q.run()
@@ -179,6 +182,7 @@ func (q *Queue) finish(job *spoolJob, now, wall time.Time) (lines []string) {
 			q.adoptGroups(job.known, now, wall)
 		}
 		lines = append(lines, q.shrink()...)
+		lines = append(lines, q.release()...)
 	}
 	for _, l := range job.write {
 		l.stored = true
@@ -211,7 +215,7 @@ func (q *Queue) spoolFails(job *spoolJob, now time.Time) (lines []string) {
 		lines = append(lines, fmt.Sprintf("Warning: the alert spool %s cannot be used: %v. Alert mail waits in memory", q.config.Dir, job.err))
 	}
 	s.broken = true
-	return lines
+	return append(lines, q.release()...)
 }
 
 // adopt takes over the mails that were found in the spool.

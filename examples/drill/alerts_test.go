@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -71,6 +72,36 @@ func TestAlertsOutliveSIGKILL(t *testing.T) {
 		ids[id] = true
 	}
 	require.NotEqual(t, pid, again)
+}
+
+// Deaths one after the other are one thread of mails over the processes: the first one
+// at once, the others counted when the last process ends.
+func TestDeathsAreOneThread(t *testing.T) {
+	t.Parallel()
+	server := mailtest.Serve(t, mailtest.Config{})
+	s := newSite(t)
+	args := s.args("--unwatched", "--alerts", server.URL(), "--to", "ops@example.com")
+	for n := range 5 {
+		pid := s.detach(args...)
+		s.eventually("the deaths to be counted on disk, and the mail to be delivered", func() bool {
+			waiting, _ := filepath.Glob(s.path("log.spool/*.mail"))
+			return n == 0 || len(waiting) == 0 && strings.Contains(s.read("log.spool/groups"), fmt.Sprintf(`"Total":%d,`, n))
+		})
+		s.beatsAs(pid)
+		s.signal(pid, syscall.SIGKILL)
+		s.gone(pid)
+	}
+	s.detach(args...)
+	s.logged("Died Before", 5)
+	s.eventually("the mail", func() bool { return len(server.Raw()) > 0 })
+	require.Zero(t, s.run("-s", "stop", "-p", s.path("pid")).code)
+	mails := server.Received()
+	require.Len(t, mails, 2)
+	require.Contains(t, mails[0].Subject, "drill Alert: Died Before: PID ")
+	require.Contains(t, mails[1].Subject, "drill Alert: 4 more: Died Before: PID ")
+	_, first, _ := strings.Cut(server.Raw()[0], "Message-ID: ")
+	first, _, _ = strings.Cut(first, "\r\n")
+	require.Contains(t, server.Raw()[1], "References: "+first+"\r\n")
 }
 
 // A mail server that is down, and one that accepts a connection and then says
