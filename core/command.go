@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"text/template"
 	"time"
 
@@ -191,7 +192,7 @@ func (d *Daemon) checkAndTell(ctx context.Context) int {
 	return 0
 }
 
-// sendTestAlert sends one alert the declared way, waits for what becomes of it,
+// sendTestAlert sends one alert by each declared road, waits for what becomes of it,
 // and says so. It takes no lock, and neither the log nor the spool is touched.
 func (d *Daemon) sendTestAlert(ctx context.Context) int {
 	if d.set.alerts == nil {
@@ -203,17 +204,29 @@ func (d *Daemon) sendTestAlert(ctx context.Context) int {
 	to := strings.Join(d.set.recipients, ", ")
 	ctx, cancel := clockwork.WithTimeout(ctx, d.host.Clock, testAlertTimeout)
 	defer cancel()
-	err := recovered(func() error {
-		return d.set.alerts.Send(ctx, mail.Message{
-			To: d.set.recipients, Subject: d.name + " Alert: a test", Time: d.host.Clock.Wall(),
-			Body: fmt.Sprintf("This is a test of the alerts of %s, as --test-alert sends it. Nothing is wrong.\n\nHost: %s\nPID: %d\nVersion: %s\n",
-				d.name, d.host.Name, d.PID(), d.version()),
-		})
-	})
-	if err != nil {
-		return d.refuse(fmt.Sprintf("the test alert to %s through %s was not delivered: %v", to, d.set.alerts, err))
+	m := mail.Message{
+		To: d.set.recipients, Subject: d.name + " Alert: a test", Time: d.host.Clock.Wall(),
+		Body: fmt.Sprintf("This is a test of the alerts of %s, as --test-alert sends it. Nothing is wrong.\n\nHost: %s\nPID: %d\nVersion: %s\n",
+			d.name, d.host.Name, d.PID(), d.version()),
 	}
-	fmt.Fprintf(d.host.Stdout, "%s: the test alert to %s was delivered to %s\n", d.name, to, d.set.alerts)
+	roads := mail.Roads(d.set.alerts)
+	errs := make([]error, len(roads))
+	var all sync.WaitGroup
+	for i, road := range roads { // together, since one that hangs takes all the time
+		all.Go(func() { errs[i] = recovered(func() error { return road.Send(ctx, m) }) })
+	}
+	all.Wait()
+	var failed []string
+	for i, road := range roads {
+		if errs[i] != nil {
+			failed = append(failed, fmt.Sprintf("the test alert to %s through %s was not delivered: %v", to, road, errs[i]))
+			continue
+		}
+		fmt.Fprintf(d.host.Stdout, "%s: the test alert to %s was delivered to %s\n", d.name, to, road)
+	}
+	if len(failed) > 0 {
+		return d.refuse(strings.Join(failed, "\n"))
+	}
 	return 0
 }
 

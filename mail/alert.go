@@ -107,7 +107,6 @@ func (q *Queue) mailFirst(h heldAlert) (lines []string) {
 		To: q.config.To, Time: h.wall, Body: joined(h.Text, h.describe),
 		Subject: cmp.Or(h.Subject, q.config.Name+" Alert: "+title(h.Text)),
 	}, h.now, h.wall)
-	l.flushing = q.groups.hurry
 	if g := q.groups.open[h.Kind]; g != nil && g.Thread == "" {
 		g.Thread = l.ID
 	}

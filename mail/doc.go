@@ -22,7 +22,8 @@
 //	import _ "github.com/evertick/evertick/mail/sendmail" // sendmail: and command:
 //	import _ "github.com/evertick/evertick/mail/webhook"  // webhook+https: and webhook+http:
 //
-// Several URLs with spaces between them are a [Tee], which sends by all of them.
+// Several URLs with spaces between them are a [Tee], which sends by all of them: in a
+// queue each delivers each mail once, whatever becomes of the others.
 //
 // The URLs stdout: and stderr: need no import: [Writer] prints mails for people
 // to read, while a daemon is being developed.

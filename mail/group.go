@@ -128,8 +128,7 @@ func (q *Queue) mailGroup(g *group, subject, text, describe string, now, wall ti
 	if g.Thread != "" {
 		m.References = []string{g.Thread}
 	}
-	l := q.take(m, now, wall)
-	l.flushing = q.groups.hurry
+	q.take(m, now, wall)
 	g.Pending, g.Samples = 0, nil
 	g.Reminders++
 	pause := q.config.Window

@@ -78,11 +78,12 @@ func (q *Queue) Restore(state []byte) error {
 		q.spooled.remove = append(q.spooled.remove, h.Remove...)
 	}
 	for _, one := range h.Letters {
-		if slices.ContainsFunc(q.letters, func(other *letter) bool { return other.ID == one.ID }) {
-			continue // the spool had it
-		}
 		l := one.letter
 		l.identify()
+		if l.Road < 0 || slices.ContainsFunc(q.letters, func(other *letter) bool { return other.name == l.name }) {
+			continue // the spool had it
+		}
+		q.settleOn(&l, now, wall)
 		l.tryAt, l.expires = q.terms(&l, now, wall)
 		if h.Dir == q.config.Dir {
 			l.filed, l.stored = one.Filed, one.Stored

@@ -2,6 +2,7 @@ package mail
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,12 @@ type letter struct {
 	Problem  string // why the latest did
 	Dropped  int    // how many mails it stands for that did not fit
 
+	Road int       `json:",omitempty"` // its place; another one delivers the mail by another road
+	By   string    `json:",omitempty"` // its name
+	Away time.Time `json:",omitzero"`  // since when the road delivers nothing, by the wall clock
+
+	road *road
+
 	name     string // of its file
 	size     int
 	filed    bool      // a file may be there
@@ -34,8 +41,8 @@ type letter struct {
 	flushing bool // Flush waits for the next attempt
 }
 
-// newLetter gives a mail its ID; q.mu is held.
-func (q *Queue) newLetter(m Message, now, wall time.Time) *letter {
+// newLetter gives a mail its ID and the road at a place; q.mu is held.
+func (q *Queue) newLetter(m Message, place int, now, wall time.Time) *letter {
 	if len(m.Body) > maxBody {
 		m.Body = strings.ToValidUTF8(m.Body[:maxBody], "") + "\n[cut: the log has the rest]\n"
 	}
@@ -46,7 +53,8 @@ func (q *Queue) newLetter(m Message, now, wall time.Time) *letter {
 		q.made++
 		m.ID = newID(wall, q.config.PID, q.made, q.config.Host)
 	}
-	l := &letter{Message: m, tryAt: now, expires: now.Add(q.config.MaxAge)}
+	r := q.roads[place]
+	l := &letter{Message: m, tryAt: now, expires: now.Add(q.config.MaxAge), Road: place, By: r.name, road: r}
 	l.identify()
 	return l
 }
@@ -54,6 +62,9 @@ func (q *Queue) newLetter(m Message, now, wall time.Time) *letter {
 // identify sets what follows from the message.
 func (l *letter) identify() {
 	local, _, _ := strings.Cut(l.ID, "@")
+	if l.Road > 0 {
+		local += fmt.Sprintf("-by%d", l.Road+1)
+	}
 	l.name = local + mailSuffix
 	l.measure()
 }
@@ -145,7 +156,7 @@ func (q *Queue) shrink() (lines []string) {
 		q.remove(oldest)
 		if digest == nil {
 			m := Message{From: oldest.From, To: oldest.To, Subject: oldest.Subject, Time: oldest.Time}
-			digest = q.newLetter(m, oldest.tryAt, oldest.Time)
+			digest = q.newLetter(m, slices.Index(q.roads, oldest.road), oldest.tryAt, oldest.Time)
 			digest.expires = q.config.Clock.Now().Add(q.config.MaxAge)
 			q.add(digest)
 		}
@@ -157,16 +168,20 @@ func (q *Queue) shrink() (lines []string) {
 // overflow returns the digest of mails that did not fit, if there is one, and the
 // oldest mail that can be counted in it.
 func (q *Queue) overflow() (digest, oldest *letter) {
+	digests := map[*road]*letter{}
 	for _, l := range q.letters {
 		switch {
-		case l == q.sending:
-		case l.Dropped > 0 && digest == nil:
-			digest = l
+		case l == l.road.sending:
+		case l.Dropped > 0 && digests[l.road] == nil:
+			digests[l.road] = l
 		case oldest == nil:
 			oldest = l
 		}
 	}
-	return digest, oldest
+	if oldest == nil {
+		return nil, nil
+	}
+	return digests[oldest.road], oldest
 }
 
 // include counts a letter in a digest.

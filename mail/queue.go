@@ -40,7 +40,8 @@ const (
 
 // QueueConfig is what a [Queue] is made of.
 type QueueConfig struct {
-	// Sender delivers. Nil means that the queue takes nothing.
+	// Sender delivers. Nil means that the queue takes nothing. Of a Tee each of the
+	// Roads delivers each mail, once, and is tried again by itself.
 	Sender Sender
 
 	// Clock tells the time. Nil means clockwork.Real().
@@ -112,7 +113,8 @@ func (c *QueueConfig) setDefaults() {
 	}
 }
 
-// Queue delivers mails beside those who put them in, one after the other, and
+// Queue delivers mails beside those who put them in, one after the other by each of the
+// [Roads] of its sender, and
 // tries again until each is delivered or too old. With a spool, what waits
 // survives the end of the process, SIGKILL included. It is safe for concurrent
 // use.
@@ -133,17 +135,8 @@ type Queue struct {
 	flushed bool // nothing is logged any more: Flush has returned
 	spooled spooled
 	groups  groups
-	sending *letter
+	roads   []*road
 	logging int // goroutines that log what has come of an access or a delivery
-	away    outage
-}
-
-// outage is what is known of a transport that delivers nothing.
-type outage struct {
-	failures int       // in a row
-	since    time.Time // by Clock.Now
-	until    time.Time // nothing is tried before
-	problem  string    // the latest one
 }
 
 // NewQueue returns a queue that waits for its first mail: until then it has no
@@ -152,6 +145,9 @@ func NewQueue(c QueueConfig) *Queue {
 	c.setDefaults()
 	q := &Queue{config: c, wake: make(chan struct{}, 1), changed: make(chan struct{})}
 	q.spool = &spool{dir: c.Dir, disk: c.Disk}
+	if c.Sender != nil {
+		q.roads = newRoads(c.Sender)
+	}
 	q.ctx, q.cancel = context.WithCancel(context.Background())
 	return q
 }
@@ -173,15 +169,20 @@ func (q *Queue) Put(m Message) {
 	q.run()
 }
 
-// take makes a letter of a mail, and puts it among those that wait; q.mu is held.
+// take makes a letter of a mail for each road, and puts them among those that wait; q.mu
+// is held.
 func (q *Queue) take(m Message, now, wall time.Time) *letter {
-	l := q.newLetter(m, now, wall)
-	if q.spooled.usable() {
-		l.tryAt = now.Add(storePatience)
-	} else {
-		q.spooled.lookSoon()
+	var l *letter
+	for place := range q.roads {
+		l = q.newLetter(m, place, now, wall)
+		m.ID, l.flushing = l.ID, q.groups.hurry
+		if q.spooled.usable() {
+			l.tryAt = now.Add(storePatience)
+		} else {
+			q.spooled.lookSoon()
+		}
+		q.add(l)
 	}
-	q.add(l)
 	return l
 }
 
@@ -265,13 +266,17 @@ func (q *Queue) startDue() (next time.Time) {
 	} else if !at.IsZero() {
 		earliest(at)
 	}
-	if q.sending == nil && q.spooled.holdsBack(now) {
-		earliest(q.spooled.removeBy)
-	} else if q.sending == nil {
-		if l, at := q.firstDue(now); l != nil {
-			q.sending = l
+	for _, r := range q.roads {
+		if r.sending != nil {
+			continue
+		}
+		switch l, at := q.firstDue(r, now); {
+		case l != nil && q.spooled.holdsBack(now):
+			earliest(q.spooled.removeBy)
+		case l != nil:
+			r.sending = l
 			go q.deliver(l, l.Message)
-		} else if !at.IsZero() {
+		case !at.IsZero():
 			earliest(at)
 		}
 	}
@@ -283,26 +288,6 @@ func (q *Queue) stopped() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.frozen || q.ctx.Err() != nil
-}
-
-// firstDue returns the mail to be tried now; or when one will be.
-func (q *Queue) firstDue(now time.Time) (due *letter, at time.Time) {
-	for _, l := range q.letters {
-		if due == nil || l.tryAt.Before(due.tryAt) {
-			due = l
-		}
-	}
-	if due == nil {
-		return nil, time.Time{}
-	}
-	at = due.tryAt
-	if at.Before(q.away.until) {
-		at = q.away.until
-	}
-	if now.Before(at) {
-		return nil, at
-	}
-	return due, at
 }
 
 // announce tells those who wait that something has changed; q.mu is held.
@@ -321,7 +306,9 @@ func (q *Queue) Flush(ctx context.Context) (waiting, stored int) {
 	q.mu.Lock()
 	q.groups.hurry, q.flushed = true, false
 	q.groups.lookFrom = time.Time{}
-	q.away.until = time.Time{}
+	for _, r := range q.roads {
+		r.away.until = time.Time{}
+	}
 	q.mu.Unlock()
 	if q.config.Sender != nil {
 		q.run()
@@ -385,7 +372,7 @@ func (q *Queue) hasFlushed() bool {
 		return false
 	}
 	for _, l := range q.letters {
-		if l.flushing && (q.away.failures == 0 || !l.stored) {
+		if l.flushing && (l.road.away.failures == 0 || !l.stored) {
 			return false
 		}
 	}
@@ -398,10 +385,18 @@ func (q *Queue) hasFlushed() bool {
 func (q *Queue) Waiting() (waiting, stored int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	inMemory := map[string]bool{} // a mail that several roads are to deliver is one
 	for _, l := range q.letters {
+		inMemory[l.ID] = inMemory[l.ID] || !l.stored
+	}
+	for _, l := range q.letters {
+		memory, counts := inMemory[l.ID]
+		if delete(inMemory, l.ID); !counts {
+			continue
+		}
 		n := max(l.Alerts, 1)
 		waiting += n
-		if l.stored {
+		if !memory {
 			stored += n
 		}
 	}

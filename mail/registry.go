@@ -63,6 +63,9 @@ func Register(scheme string, parse func(url string) (Sender, error)) {
 // use.
 func Parse(url string) (Sender, error) {
 	urls := strings.FieldsFunc(url, func(r rune) bool { return r == ' ' })
+	if joinedByComma(urls) {
+		return nil, errors.New("mail: several URLs are written with spaces between them, and without commas")
+	}
 	if len(urls) < 2 {
 		return parseOne(strings.Trim(url, " "))
 	}
@@ -76,6 +79,24 @@ func Parse(url string) (Sender, error) {
 		return nil, err
 	}
 	return Tee(senders...), nil
+}
+
+// joinedByComma reports whether somebody has put commas between URLs.
+func joinedByComma(urls []string) bool {
+	for i, one := range urls {
+		if strings.HasSuffix(one, ",") && len(urls) > 1 || i > 0 && strings.HasPrefix(one, ",") {
+			return true
+		}
+		_, rest, found := strings.Cut(one, ",")
+		for ; found; _, rest, found = strings.Cut(rest, ",") {
+			scheme, _, colon := strings.Cut(rest, ":")
+			scheme = strings.ToLower(scheme)
+			if colon && (imports[scheme] != "" || known()[scheme] != nil) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func parseOne(url string) (Sender, error) {

@@ -224,12 +224,13 @@ func (q *Queue) adopt(found []*letter, now, wall time.Time) {
 		if slices.Contains(q.spooled.remove, l.name) {
 			continue // it was handed over, and delivered meanwhile
 		}
-		if at := slices.IndexFunc(q.letters, func(other *letter) bool { return other.ID == l.ID }); at >= 0 {
+		if at := slices.IndexFunc(q.letters, func(other *letter) bool { return other.name == l.name }); at >= 0 {
 			q.letters[at].stored, q.letters[at].filed = true, true // handed over
 			continue
 		}
 		l.tryAt, l.expires = q.terms(l, now, wall)
 		l.stored, l.filed = true, true
+		q.settleOn(l, now, wall)
 		q.add(l)
 	}
 }
@@ -337,7 +338,7 @@ func parseLetter(data []byte) (*letter, error) {
 		return nil, errors.New("it has no Message-ID")
 	case len(l.To) == 0 || len(l.To) > maxRecipients:
 		return nil, fmt.Errorf("it has %d recipients", len(l.To))
-	case l.Attempts < 0 || l.Dropped < 0 || l.Alerts < 0:
+	case l.Attempts < 0 || l.Dropped < 0 || l.Alerts < 0 || l.Road < 0:
 		return nil, errors.New("it has a negative count")
 	}
 	l.identify()

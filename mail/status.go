@@ -32,7 +32,8 @@ type Status struct {
 	// Next is how long it is until the next attempt, where mail waits.
 	Next time.Duration
 
-	// Away is for how long the transport has delivered nothing; 0 where it delivers.
+	// Away is for how long the transport has delivered nothing, over programs and
+	// processes; 0 where it delivers. Of several it is the one that does so for longest.
 	Away time.Duration
 
 	// SpoolProblem is why the spool cannot be used at present; empty where it can,
@@ -50,8 +51,10 @@ func (q *Queue) Status() Status {
 	if q.spooled.broken {
 		s.SpoolProblem = q.spooled.problem
 	}
-	if q.away.failures > 0 {
-		s.Away, s.Problem = now.Sub(q.away.since), q.away.problem
+	for _, r := range q.roads {
+		if lasts := now.Sub(r.away.since); !r.away.since.IsZero() && lasts >= s.Away {
+			s.Away, s.Problem = lasts, r.away.problem
+		}
 	}
 	if len(q.letters) == 0 {
 		return s
@@ -61,8 +64,11 @@ func (q *Queue) Status() Status {
 	if s.Problem == "" {
 		s.Problem = oldest.Problem
 	}
-	if _, at := q.firstDue(now); !at.IsZero() {
-		s.Next = at.Sub(now)
+	var next time.Time
+	for _, r := range q.roads {
+		if _, at := q.firstDue(r, now); !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next, s.Next = at, at.Sub(now)
+		}
 	}
 	return s
 }

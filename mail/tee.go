@@ -3,14 +3,27 @@ package mail
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 )
 
-// Tee returns a Sender that hands each mail to all the others, one after the other.
-// It counts as delivered when one of them has taken it: so that a second road that
-// is out of order neither holds up the first nor has it deliver twice. None at all
-// refuses every mail.
+// Tee returns a Sender that hands each mail to all the others, at the same time. A
+// [Queue] knows the senders apart: each delivers each mail once, and one that is out of
+// order is tried again without the others. None at all refuses every mail.
 func Tee(senders ...Sender) Sender { return tee(senders) }
+
+// Roads returns the senders that a Tee hands each mail to, or s alone where it is none.
+func Roads(s Sender) (roads []Sender) {
+	all, ok := s.(tee)
+	if !ok || len(all) == 0 {
+		return []Sender{s}
+	}
+	for _, one := range all {
+		roads = append(roads, Roads(one)...)
+	}
+	return roads
+}
 
 type tee []Sender
 
@@ -26,21 +39,31 @@ func (t tee) Check() error {
 	return errors.Join(errs...)
 }
 
-// Send returns an error where none of the senders has taken m for everybody.
+// Send returns when all have taken m or failed, and the errors of those that have.
 func (t tee) Send(ctx context.Context, m Message) error {
 	if len(t) == 0 {
 		return t.Check()
 	}
-	var errs []error
-	for _, s := range t {
-		if err := s.Send(ctx, m); err != nil {
-			errs = append(errs, err)
+	errs := make([]error, len(t))
+	var all sync.WaitGroup
+	for i, one := range t {
+		all.Go(func() {
+			if err := send(ctx, one, m); err != nil {
+				errs[i] = fmt.Errorf("%s: %w", one, err)
+			}
+		})
+	}
+	all.Wait()
+	var failed error
+	for _, err := range errs {
+		switch {
+		case failed == nil:
+			failed = err
+		case err != nil:
+			failed = fmt.Errorf("%w; %w", failed, err)
 		}
 	}
-	if len(errs) < len(t) {
-		return nil
-	}
-	return errs[0]
+	return failed
 }
 
 // Stdout reports whether all mails go to the standard output of the process.

@@ -104,6 +104,36 @@ func TestDeathsAreOneThread(t *testing.T) {
 	require.Contains(t, server.Raw()[1], "References: "+first+"\r\n")
 }
 
+// Each of several roads has each mail once: one that fails is logged and tried again by
+// itself. --test-alert tells what became of each.
+func TestEachRoadHasEachMailOnce(t *testing.T) {
+	t.Parallel()
+	good, bad := mailtest.Serve(t, mailtest.Config{}), mailtest.Serve(t, mailtest.Config{})
+	bad.Behave(mailtest.Behaviour{Code: 451})
+	s := newSite(t)
+	args := s.args("--alerts", good.URL()+" "+bad.URL(), "--to", "ops@example.com")
+	got := s.run(append(args, "--test-alert")...)
+	require.Equal(t, 1, got.code)
+	require.Equal(t, "drill: the test alert to ops@example.com was delivered to "+good.URL()+"\n", got.out)
+	require.Contains(t, got.err, "drill: the test alert to ops@example.com through "+bad.URL()+" was not delivered: ")
+	require.Len(t, good.Received(), 1)
+
+	p := s.start(append(args, "--panic-at", "2")...)
+	require.Equal(t, 1, p.exit())
+	s.logged("was not delivered by "+bad.URL()+": ", 1)
+	s.logged("1 alert waits in ", 1)
+	require.Len(t, good.Received(), 2)
+	bad.Behave(mailtest.Behaviour{})
+	pid := s.detach(args...)
+	s.eventually("the mail by the other road", func() bool { return len(bad.Received()) == 1 })
+	s.logged("Alert mail is delivered again by "+bad.URL()+", after ", 1)
+	s.signal(pid, syscall.SIGTERM)
+	s.gone(pid)
+	require.Len(t, good.Received(), 2)
+	require.Equal(t, good.Received()[1].Subject, bad.Received()[0].Subject)
+	require.Len(t, bad.Received(), 1)
+}
+
 // A mail server that is down, and one that accepts a connection and then says
 // nothing, delay neither an iteration nor a restart. The end waits for a while.
 func TestADeadMailServerDelaysNothing(t *testing.T) {
