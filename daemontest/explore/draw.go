@@ -217,12 +217,13 @@ func (d drawer) outlivedTrial(l *Life) {
 	if l.Lock == NoLock || d.number(0, 4, "a trial outlives the lock") < 4 {
 		return
 	}
-	l.Functions = append(l.Functions, Function{At: Check, Does: Sleeps, For: pick(d, "trial takes", time.Second, 2*time.Second, 4*time.Second)})
+	trial := pick(d, "trial takes", time.Second, 2*time.Second, 4*time.Second)
+	l.Functions = append(l.Functions, Function{At: Check, Does: Sleeps, For: trial})
 	at := d.instant(l, 0)
-	if d.number(0, 3, "trial hangs") == 3 {
-		l.Steps = append(l.Steps, Step{At: at, Does: BinaryHangs})
+	if d.often("the trial is refused") { // the first call was the start's
+		l.Functions = append(l.Functions, Function{At: Check, Call: 2, Does: Fails})
 	}
-	lost := at + pick(d, "lock is lost after", 100*time.Millisecond, 300*time.Millisecond, time.Second)
+	lost := at + pick(d, "lock is lost after", 100*time.Millisecond, 300*time.Millisecond, time.Second, trial+500*time.Millisecond)
 	l.Steps = append(l.Steps, Step{At: at, Does: Hup}, Step{At: lost, Does: BinaryLost}, Step{At: lost, Does: LockFreed})
 	takes := pick(d, "what is slow takes", spans[2:len(spans)-2]...)
 	if l.Lock == Leased && d.often("the lock is slow") { // from when the loss is noticed, and a teardown begins that outlasts that
