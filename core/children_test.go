@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evertick/evertick/core"
+	"github.com/evertick/evertick/daemontest"
 	"github.com/evertick/evertick/forker"
 )
 
@@ -170,6 +171,21 @@ func TestChildrenOfADaemon(t *testing.T) {
 	for _, child := range children {
 		require.ErrorIs(t, syscall.Kill(child, 0), syscall.ESRCH)
 	}
+}
+
+// A full disk takes nothing away of what children print and say: it goes to standard
+// output until there is room again.
+func TestAChildThatPrintsOntoAFullDisk(t *testing.T) {
+	play(t, equipped(core.Every(time.Second), forks(1)), daemontest.Scenario{
+		Children: children(daemontest.Child().
+			Takes(2500 * time.Millisecond).Prints("full\n").PrintsError("full, too\n").Logs("and full").
+			Takes(2 * time.Second).Prints("room\n").Returns("")),
+		Steps: daemontest.Steps{at(1.5, daemontest.DiskRoom(0)), at(3.5, daemontest.DiskRoom(-1)), stopAt(5.5)},
+		Want: daemontest.Want{
+			daemontest.Exit(0), daemontest.ChildEnds("obeys", 1, "exit status 0"),
+			daemontest.Stdout(" full\n"), daemontest.Stdout(" full, too\n"), daemontest.Stdout(" and full\n"), daemontest.Logs("room"),
+		},
+	})
 }
 
 func TestADaemonThatHasNotStartedForksNothing(t *testing.T) {
