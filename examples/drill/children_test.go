@@ -162,6 +162,32 @@ func TestAChildThatPrintsALot(t *testing.T) {
 	require.Zero(t, p.exit())
 }
 
+// BenchmarkBesideAChildThatPrints is how late the beats are while children print
+// 100 MB each, one after the other, beside those of a daemon without children.
+func BenchmarkBesideAChildThatPrints(b *testing.B) {
+	const beats, every = 100, 50 * time.Millisecond
+	for range b.N {
+		for name, args := range map[string][]string{
+			"alone": nil, "beside": {"--fork", "1", "--task", "print", "--print-bytes", "100000000", "--max-children", "1"},
+		} {
+			s := plainSite(b)
+			p := s.start(s.args(append(args, "--every", every.String())...)...)
+			s.beats(beats)
+			require.NoError(b, syscall.Kill(p.pid, syscall.SIGTERM))
+			require.Zero(b, p.exit())
+			starts := s.starts()
+			var offsets []time.Duration // from the grid, whose place is that of the most punctual one
+			for _, beat := range starts {
+				offsets = append(offsets, (beat.at-starts[0].at+every/2)%every)
+			}
+			slices.Sort(offsets)
+			micros := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
+			b.ReportMetric(micros(offsets[len(offsets)/2]-offsets[0]), name+"-p50-µs")
+			b.ReportMetric(micros(offsets[len(offsets)-1]-offsets[0]), name+"-max-µs")
+		}
+	}
+}
+
 // What is over the limit is refused and counted.
 func TestTooManyChildrenAreRefused(t *testing.T) {
 	t.Parallel()
