@@ -185,3 +185,31 @@ func TestPausesBetweenWorkersThatFail(t *testing.T) {
 		},
 	})
 }
+
+var starts = forker.NewTask("starts", func(_ context.Context, c *forker.Child, text string) (string, error) {
+	c.Logf("doing %s", text)
+	return text, nil
+})
+
+func init() {
+	forker.AtStart(func(_ context.Context, c *forker.Child) error {
+		if c.Task() == starts.Name() {
+			c.Logf("doing start")
+		}
+		return nil
+	})
+}
+
+// What runs at the start of each child does so in a scenario, too.
+func TestWhatRunsAtTheStartOfAChildInAScenario(t *testing.T) {
+	play(t, equipped(core.Execute(func(_ context.Context, d *core.Daemon) error {
+		if d.Iteration() > 1 {
+			return nil
+		}
+		_, err := starts.Fork(d, "task")
+		return err
+	})), daemontest.Scenario{
+		Steps: daemontest.Steps{stopAt(1.5)},
+		Want:  daemontest.Want{daemontest.Exit(0), done("start", "task"), daemontest.ChildrenGone()},
+	})
+}

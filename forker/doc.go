@@ -27,7 +27,8 @@
 // output stays free: what a child prints reaches [Group].OnLine line by line.
 //
 // A task has steps of its own by [CheckEnvironment], [SetUp] and [TearDown], and
-// [WithSetup] runs the daemon's Setup in the child first.
+// [WithSetup] runs the daemon's Setup in the child first. [AtStart] is for each
+// child.
 //
 // # Pools
 //

@@ -40,6 +40,23 @@ var roles = map[string]roletest.Role{
 	"nothing": func([]string) {}, "parent": parent, "caller": caller, "deaf": deaf, "environment": func([]string) { fmt.Print(strings.Join(os.Environ(), "\n")) },
 }
 
+func init() {
+	for _, name := range []string{"first", "second"} {
+		forker.AtStart(func(_ context.Context, c *forker.Child) error {
+			switch os.Getenv("TEST_AT_START") {
+			case "":
+				return nil
+			case name:
+				return errors.New("no " + name)
+			case "panic":
+				panic("boom")
+			}
+			c.Logf("%s of %s", name, c.Task())
+			return nil
+		})
+	}
+}
+
 type none struct{}
 
 // pair is an argument and a result of more than one field.

@@ -119,6 +119,9 @@ func (c *Child) run(ctx context.Context, command Command, calls <-chan Message) 
 			return Message{Kind: Refused, Text: err.Error()}
 		}
 	}
+	if outcome := guarded(func() ([]byte, error) { return nil, atStart(ctx, c) }); outcome.Kind != Returned {
+		return outcome
+	}
 	if c.setup == nil {
 		return c.runTask(ctx, command, what, calls)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"unicode"
 )
@@ -43,7 +44,8 @@ type runner interface {
 // registry holds the tasks and pools by name.
 var registry = struct {
 	sync.Mutex
-	tasks map[string]any // a runner or a *Pool
+	tasks  map[string]any // a runner or a *Pool
+	starts []func(ctx context.Context, c *Child) error
 }{tasks: make(map[string]any)}
 
 func register(name string, what any) {
@@ -54,6 +56,32 @@ func register(name string, what any) {
 		panic(fmt.Sprintf("forker: two tasks or pools have the name %q: give each a name of its own", name))
 	}
 	registry.tasks[name] = what
+}
+
+// AtStart has f called in each child of this program, before all else that runs in
+// it: in a task's before its CheckEnvironment and SetUp, in a worker before its
+// Setup. Call it at package level; several are called in their order. An error is
+// that of the task, or of the worker's set-up.
+func AtStart(f func(ctx context.Context, c *Child) error) {
+	if f == nil {
+		panic("forker: AtStart(nil)")
+	}
+	registry.Lock()
+	defer registry.Unlock()
+	registry.starts = append(registry.starts, f)
+}
+
+// atStart calls what AtStart was given.
+func atStart(ctx context.Context, c *Child) error {
+	registry.Lock()
+	starts := slices.Clone(registry.starts)
+	registry.Unlock()
+	for _, f := range starts {
+		if err := f(ctx, c); err != nil {
+			return fmt.Errorf("at its start: %w", err)
+		}
+	}
+	return nil
 }
 
 // checkName panics where a name is empty, too long or cannot be printed.

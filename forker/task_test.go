@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -313,6 +314,32 @@ func TestATaskHasStepsOfItsOwn(t *testing.T) {
 	}
 	_, err := steps.Fork(new(forker.Group), "", forker.SetUp(step("late")))
 	require.ErrorContains(t, err, "CheckEnvironment, SetUp and TearDown are options of NewTask")
+}
+
+// What runs at the start of each child comes first, and can refuse it.
+func TestWhatRunsAtTheStartOfAChild(t *testing.T) {
+	for _, test := range []struct{ start, err, logs string }{
+		{"logs", "", "log first of steps, log second of steps, log environment, log set-up, log teardown"},
+		{"first", "): at its start: no first", ""},
+		{"second", "): at its start: no second", "log first of steps"},
+		{"panic", "): panic: boom", ""},
+	} {
+		w := watched(t, &forker.Group{})
+		h, err := steps.Fork(w.group, "", forker.Env("TEST_AT_START="+test.start))
+		require.NoError(t, err)
+		_, err = h.Wait(roletest.Within(t))
+		if test.err == "" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, test.err)
+		}
+		logs := slices.DeleteFunc(w.all(), func(note string) bool { return !strings.HasPrefix(note, "log ") })
+		require.Equal(t, test.logs, strings.Join(logs, ", "))
+	}
+	require.Panics(t, func() { forker.AtStart(nil) })
+	w := watched(t, &forker.Group{Options: []forker.Option{forker.Env("TEST_AT_START=logs")}})
+	workerOf(t, w.group, one)
+	require.Equal(t, []string{"fork one", "log first of one", "log second of one", "log set up"}, w.all())
 }
 
 // A child of a program that is no daemon has no Setup to run.
