@@ -245,21 +245,16 @@ func TestAChildThatPrintsWhatIsNoText(t *testing.T) {
 
 var echoBytes = forker.NewTask("echo bytes", func(_ context.Context, _ *forker.Child, b []byte) (int, error) { return os.Stdout.Write(b) })
 
-// A worker that is stopped takes a call and does not answer: the call ends in its
-// time, and so does the worker. Another one takes its place.
+// A worker that is stopped does not answer its call, which can be given up. The
+// worker ends, and another one takes its place.
 func TestAWorkerThatIsStopped(t *testing.T) {
 	leakFree(t)
 	w := watched(t, &forker.Group{})
 	first := workerOf(t, w.group, one)
-	require.NoError(t, syscall.Kill(first, syscall.SIGSTOP))
-	late := errors.New("late")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	c, err := one.twice.Submit(ctx, w.group, "x")
+	c, err := one.stop.Submit(t.Context(), w.group, none{})
 	require.NoError(t, err)
-	queued, err := one.pid.Submit(ctx, w.group, none{})
+	queued, err := one.pid.Submit(t.Context(), w.group, none{})
 	require.NoError(t, err)
-	roletest.Eventually(t, "the call to be given", func() bool { return c.State() == forker.CallRunning })
-	cancel(late)
 	c.Cancel()
 	_, err = c.Wait(roletest.Within(t))
 	require.ErrorIs(t, err, forker.ErrCanceled)
@@ -268,10 +263,13 @@ func TestAWorkerThatIsStopped(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, first, second)
 
-	require.NoError(t, syscall.Kill(second, syscall.SIGSTOP)) // an idle one is no hindrance at the end
-	ctx, cancel = context.WithCancelCause(t.Context())
-	cancel(late)
+	c, err = one.stop.Submit(t.Context(), w.group, none{}) // nor does it hold up the end
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
 	require.Len(t, w.group.Stop(ctx), 1)
+	_, err = c.Wait(roletest.Within(t))
+	require.ErrorIs(t, err, forker.ErrWorkerDied)
 }
 
 // frugal forks where hardly a file may be open, and once more where one may.

@@ -30,7 +30,8 @@ type workers struct {
 	exit  *forker.Method[int, none]
 	wait  *forker.Method[none, string] // until it is told to end
 	hang  *forker.Method[none, none]
-	eat   *forker.Method[int, int] // bytes of memory, which it keeps
+	eat   *forker.Method[int, int]   // bytes of memory, which it keeps
+	stop  *forker.Method[none, none] // by SIGSTOP
 }
 
 var eaten [][]byte
@@ -66,6 +67,11 @@ func newWorkers(name string, config forker.PoolConfig) workers {
 	})
 	w.hang = forker.NewMethod(p, "hang", func(_ context.Context, c *forker.Child, _ none) (none, error) {
 		c.Logf("hangs")
+		roletest.Block()
+		return none{}, nil
+	})
+	w.stop = forker.NewMethod(p, "stop", func(context.Context, *forker.Child, none) (none, error) {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 		roletest.Block()
 		return none{}, nil
 	})
