@@ -40,7 +40,19 @@ func (d *Daemon) lastWords(before *lifeState) string {
 	if word := findLastWord(string(text), before.PID); word != "" {
 		return fmt.Sprintf("Its last words in %s: %s", before.Log, word)
 	}
+	if cgroup, kills := d.oomKills(); cgroup != "" && cgroup == before.Cgroup && kills > before.OOMKills {
+		return fmt.Sprintf("It left no word: SIGKILL. It ran out of memory, most likely: since its start the kernel has killed %s of its control group %s for that",
+			oneOrMore(int(kills-before.OOMKills), "process", "processes"), cgroup)
+	}
 	return silent
+}
+
+// oomKills is host.OOMKills, where there is that.
+func (d *Daemon) oomKills() (cgroup string, kills int64) {
+	if d.host.OOMKills == nil {
+		return "", 0
+	}
+	return d.host.OOMKills()
 }
 
 // crashLine is how the Go runtime begins to tell of a crash.

@@ -42,6 +42,20 @@ func TestTheNextStartTellsOfADeath(t *testing.T) {
 	})
 }
 
+// A process that the kernel has killed for want of memory is told of as that, where its
+// control group counts them, and not where another process was the one.
+func TestADeathForWantOfMemory(t *testing.T) {
+	play(t, equipped(), daemontest.Scenario{
+		Args:  "-d",
+		Steps: daemontest.Steps{at(20.5, daemontest.OutOfMemory()), at(40.5, kill), stopAt(60.5)},
+		Want: daemontest.Want{
+			daemontest.Exit(0), deaths(2), daemontest.Restarts(2),
+			daemontest.MailContains("It left no word: SIGKILL. It ran out of memory, most likely: since its start the kernel has killed 1 process of its control group /daemons for that\n"),
+			daemontest.LogsTimes("It ran out of memory", 1), daemontest.LogsTimes("It left no word: SIGKILL, as from the kernel", 1),
+		},
+	})
+}
+
 // What is no death: a stop, a restart in place and what follows it, a fatal error,
 // a second instance that is refused, and the end of that.
 func TestWhatIsNoDeath(t *testing.T) {

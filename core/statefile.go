@@ -35,6 +35,10 @@ type lifeState struct {
 	Iteration int64         `json:"iteration"`
 	Log       string        `json:"log,omitempty"`
 
+	// Cgroup and OOMKills are what host.OOMKills has returned at the process's start.
+	Cgroup   string `json:"cgroup,omitempty"`
+	OOMKills int64  `json:"oom_kills,omitempty"`
+
 	// Watcher is the number of its watcher, and WatcherStart what StartOf says of it;
 	// 0 where there is none.
 	Watcher      int    `json:"watcher,omitempty"`

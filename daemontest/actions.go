@@ -85,6 +85,16 @@ func Signal(sig os.Signal) Action {
 	}}
 }
 
+// OutOfMemory kills the scenario's own daemon as the kernel does when memory is short.
+// When that has ended, the step is a miss.
+func OutOfMemory() Action {
+	kill := Signal(syscall.SIGKILL)
+	return Action{name: "out of memory", do: func(w *World) {
+		w.sim.Machine.OOMKills.Add(1)
+		kill.do(w)
+	}}
+}
+
 // SignalTo sends sig to the daemons that Command has started with these
 // arguments. When none of them is left, the step is a miss.
 func SignalTo(args string, sig os.Signal) Action {

@@ -94,6 +94,11 @@ type Host struct {
 	// its peak; 0 for what the platform cannot tell. It is quick.
 	Resident func() (now, peak uint64)
 
+	// OOMKills returns the control group of the process, and how many processes of it
+	// the kernel has killed for want of memory; an empty name where that cannot be
+	// told. Nil is one that can never tell.
+	OOMKills func() (cgroup string, kills int64)
+
 	// Terminal reports whether the process has a controlling terminal. Nil means
 	// that it has none.
 	Terminal func() bool

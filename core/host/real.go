@@ -52,6 +52,7 @@ func Real() Host {
 		User:       currentUser,
 		Vitals:     runtimeVitals,
 		Resident:   reexec.Resident,
+		OOMKills:   reexec.OOMKills,
 		Terminal:   hasTerminal,
 		Exit:       os.Exit,
 	}

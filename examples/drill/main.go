@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,8 @@ type drill struct {
 	hang, failAfter, panicAt, crashAt int64
 	standby, unwatched                bool
 	backoff                           time.Duration
+	leak                              int64
+	leaked                            [][]byte
 	spool                             string
 	children                          children
 }
@@ -65,6 +68,7 @@ func (r *drill) flags(app *kingpin.Application) {
 	app.Flag("panic-at", "Execute number N panics.").PlaceHolder("N").Int64Var(&r.panicAt)
 	app.Flag("crash-at", "During execute number N a goroutine of its own panics, which ends the program.").
 		PlaceHolder("N").Int64Var(&r.crashAt)
+	app.Flag("leak", "Each execute takes N MB of memory and keeps them.").PlaceHolder("N").Int64Var(&r.leak)
 	app.Flag("witness", "Append start and end of each execute to FILE, with PID, lock token and CLOCK_BOOTTIME in ns.").
 		PlaceHolder("FILE").StringVar(&r.witness)
 	r.children.flags(app)
@@ -101,6 +105,9 @@ func (r *drill) execute(ctx context.Context, d *core.Daemon) error {
 		return err
 	}
 	d.Logf("beat %d", n)
+	if r.leak > 0 {
+		r.leaked = append(r.leaked, bytes.Repeat([]byte{1}, int(r.leak)<<20))
+	}
 	if n == r.crashAt {
 		go panic(fmt.Sprintf("beat %d was told to crash", n))
 		select {} // until it has

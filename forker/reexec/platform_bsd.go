@@ -47,6 +47,9 @@ func resident() (now, peak uint64) {
 	return 0, peakUsage() << 10
 }
 
+// oomKills cannot be told here.
+func oomKills() (cgroup string, kills int64) { return "", 0 }
+
 // watcherProgram is what a watcher is started from.
 func watcherProgram(path string) string { return path }
 

@@ -198,6 +198,7 @@ func (w *World) host(m *Machine, g *Generation) host.Host {
 		User:       func() string { return "tester" },
 		Vitals:     func() host.Vitals { return host.Vitals{Heap: 1 << 20, Goroutines: 8, Go: "go"} },
 		Resident:   resident,
+		OOMKills:   func() (string, int64) { return "/daemons", m.OOMKills.Load() },
 		Exit:       g.process.exit,
 		Hooks: host.Hooks{
 			Locker:     func(l lock.Locker) lock.Locker { return w.Locks.locker(g, clock, l) },

@@ -24,6 +24,9 @@ type Machine struct {
 
 	// Resident is the resident memory of each process, in bytes.
 	Resident atomic.Uint64
+
+	// OOMKills is how many processes were killed for want of memory.
+	OOMKills atomic.Int64
 }
 
 func newMachine(name, base string, t *worldTime, wallStart time.Time, supervised bool) *Machine {
