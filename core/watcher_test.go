@@ -62,6 +62,18 @@ func TestTheMailOfADeath(t *testing.T) {
 	}
 }
 
+// The alert of a death is on disk while what follows it pauses.
+func TestTheAlertOfADeathIsKept(t *testing.T) {
+	play(t, equipped(), daemontest.Scenario{
+		Args: "-d",
+		Steps: daemontest.Steps{
+			at(20.4, daemontest.MailDown(errors.New("away"))), at(20.5, kill), at(21.9, killWatcher, kill),
+			at(22.5, daemontest.MailDown(nil)), at(23, daemontest.Command("-v")), at(40, daemontest.SignalTo("-v", syscall.SIGTERM)),
+		},
+		Want: daemontest.Want{daemontest.Killed(), daemontest.NeverReady(), daemontest.ExitOf("-v", 0), daemontest.MailContains("Died Before: PID 101, "), daemontest.MailContains("Died Before: PID 10000, ")},
+	})
+}
+
 // One rule for deaths and fatal errors: a bad start is not repeated, MaxRestarts counts
 // them together, and the pauses grow.
 func TestDeathsCountAsFatalErrors(t *testing.T) {
@@ -74,6 +86,11 @@ func TestDeathsCountAsFatalErrors(t *testing.T) {
 			declare: equipped(),
 			steps:   daemontest.Steps{at(9.5, kill)},
 			want:    daemontest.Want{daemontest.Logs("Shutting Down: death, and it came within the first 10s of run time"), daemontest.Restarts(0), daemontest.Exit(1), daemontest.Mails(1)},
+		},
+		"within 10 s, and told later": { // when the lease has been waited out
+			declare: leased(),
+			steps:   daemontest.Steps{at(8.5, kill)},
+			want:    daemontest.Want{daemontest.Logs("Shutting Down: death, and it came within the first 10s of run time"), daemontest.Restarts(0), daemontest.Exit(1), deaths(1)},
 		},
 		"too many": {
 			declare: equipped(core.MaxRestarts(2, time.Hour)),
@@ -394,9 +411,9 @@ func TestTheRestartAfterADeath(t *testing.T) {
 		Args: "-d -p poller.pid", Steps: daemontest.Steps{at(20.5, kill), at(21, daemontest.Command(restartIt)), stopAt(30.7)},
 		Want: daemontest.Want{daemontest.Exit(0), daemontest.ExitOf(restartIt, 0), noStartBetween(20.1, 21), startsBetween(21, 21.5)},
 	})
-	play(t, equipped(), daemontest.Scenario{
+	play(t, equipped(core.Setup(does("setup"))), daemontest.Scenario{
 		Args: "-d -p poller.pid", Steps: daemontest.Steps{at(10, daemontest.BreakBinary(errors.New("no such setting"))), at(20.5, kill), stopAt(30.7)},
-		Want: daemontest.Want{daemontest.Exit(0), daemontest.Restarts(0), daemontest.Logs("Restart Refused"), startsBetween(22.2, 23), daemontest.Mails(2)},
+		Want: daemontest.Want{daemontest.Exit(0), daemontest.Restarts(0), daemontest.Logs("Restart Refused"), startsBetween(22.2, 23), daemontest.Mails(2), daemontest.LogsTimes("doing setup", 2)},
 	})
 }
 

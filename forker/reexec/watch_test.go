@@ -1,13 +1,17 @@
 package reexec_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -27,6 +31,7 @@ type life struct {
 	Executable, Dir       string
 	Trouble               string
 	Args                  int
+	Alive                 bool // is the process of the life before
 }
 
 // watched is a process with a watcher; its State is the number of its life. It
@@ -45,10 +50,16 @@ func watched(args []string) {
 	}
 	session, err := unix.Getsid(0)
 	roletest.Must(err)
+	alive := false
+	if text, err := os.ReadFile(filepath.Join(args[0], strconv.Itoa(n-1))); err == nil {
+		var before life
+		roletest.Must(json.Unmarshal(text, &before))
+		alive = before.PID != info.PID && !roletest.Gone(before.PID)
+	}
 	roletest.Save(filepath.Join(args[0], strconv.Itoa(n)), life{
 		PID: info.PID, Watcher: w.PID(), Session: session,
 		Kind: info.Origin.Kind, Executable: info.Executable, Dir: info.Origin.Dir,
-		Trouble: info.Origin.Trouble, Args: len(args),
+		Trouble: info.Origin.Trouble, Args: len(args), Alive: alive,
 	})
 	switch {
 	case n >= lives:
@@ -56,16 +67,37 @@ func watched(args []string) {
 	case n > 0:
 		roletest.Block()
 	default:
-		firstLife(args[1], system, w, p)
+		firstLife(args, system, w, p)
 	}
 }
 
+// pipeToWatcher is the descriptor of the only pipe for writing.
+func pipeToWatcher() (fd int) {
+	for fd = 3; fd < 100; fd++ {
+		var st unix.Stat_t
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+		if err == nil && flags&unix.O_ACCMODE == unix.O_WRONLY && unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFIFO {
+			return fd
+		}
+	}
+	panic("there is none")
+}
+
 // firstLife ends a life.
-func firstLife(how string, system *reexec.OS, w reexec.Watching, p reexec.Program) {
-	switch how {
+func firstLife(args []string, system *reexec.OS, w reexec.Watching, p reexec.Program) {
+	switch args[1] {
 	case "block":
 		roletest.Block()
 	case "exit":
+		os.Exit(3)
+	case "close": // and end later, as a process does that takes its time to end
+		_ = unix.Close(pipeToWatcher())
+		time.Sleep(200 * time.Millisecond)
+		os.Exit(3)
+	case "parent":
+		child := roletest.Command("block")
+		roletest.Must(child.Start())
+		roletest.Save(filepath.Join(args[0], "child"), child.Process.Pid)
 		os.Exit(3)
 	case "panic":
 		panic("boom")
@@ -170,6 +202,58 @@ func TestAWatcherTakesThePlaceOfADeadProcess(t *testing.T) {
 			require.Equal(t, l.of(1).Watcher, l.of(2).PID)
 		})
 	}
+}
+
+// The program begins when the process has ended whole, not when its files are closed.
+func TestAWatcherWaitsForTheEnd(t *testing.T) {
+	l := startWatched(t, "close")
+	require.Equal(t, l.of(0).Watcher, l.of(1).PID)
+	require.False(t, l.of(1).Alive)
+}
+
+// A child that outlives the process does not hide its end.
+func TestAChildDoesNotHideADeath(t *testing.T) {
+	l := startWatched(t, "parent")
+	child := roletest.Load[int](t, filepath.Join(l.dir, "child"))
+	defer func() { _ = syscall.Kill(child, syscall.SIGKILL) }()
+	require.Equal(t, l.of(0).Watcher, l.of(1).PID)
+	require.False(t, roletest.Gone(child))
+}
+
+// A watcher ignores what is sent to all processes of a name, and so does what follows until it
+// listens. It has none of the files that its process was started with.
+func TestAWatcherStandsApart(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	require.NoError(t, err)
+	defer file.Close()
+	l := watchedLives{t, t.TempDir()}
+	cmd := roletest.Command("watched", l.dir, "block")
+	cmd.ExtraFiles = []*os.File{file}
+	require.NoError(t, cmd.Start())
+	go func() { _ = cmd.Wait() }()
+	t.Cleanup(l.end)
+	watcher := l.of(0).Watcher
+	if runtime.GOOS == "linux" {
+		files := func() (all []string) {
+			entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", watcher))
+			require.NoError(t, err)
+			for _, entry := range entries {
+				to, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", watcher, entry.Name()))
+				all = append(all, to)
+			}
+			return all
+		}
+		roletest.Eventually(t, "the watcher's name", func() bool {
+			name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", watcher))
+			return string(name) == "watcher\n"
+		})
+		roletest.Eventually(t, "the watcher to close what is not its own", func() bool { return !slices.Contains(files(), file.Name()) })
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2} {
+		require.NoError(t, syscall.Kill(watcher, sig))
+	}
+	require.NoError(t, syscall.Kill(l.of(0).PID, syscall.SIGKILL))
+	require.Equal(t, watcher, l.of(1).PID)
 }
 
 // A stop ends the watcher, and nothing follows, also where the watcher hangs.
