@@ -27,13 +27,18 @@ func (p *post) grouped(dir string, pid int, c *atomic.Int64) *mail.Queue {
 // An hour of a kind, at any rate, is one mail at once and a digest every five
 // minutes. Together they tell of every alert, in one thread.
 func TestAFloodIsAMailAndTwelveDigests(t *testing.T) {
+	t.Run("one a second, for an hour", func(t *testing.T) { aFlood(t, time.Second, time.Hour, 1+12) })
+	t.Run("a thousand a second, for ten minutes", func(t *testing.T) { aFlood(t, time.Millisecond, 10*time.Minute, 1+2) })
+}
+
+func aFlood(t *testing.T, every, length time.Duration, want int) {
 	bubble(t, func(t *testing.T) {
 		var p post
 		var c atomic.Int64
 		q := p.grouped("", 1, &c)
 		defer end(q)
-		const every = time.Second
-		for n := range int(time.Hour / every) {
+		window := int(5 * time.Minute / every)
+		for n := range int(length / every) {
 			q.Alert(mail.Alert{Kind: "user %d", Text: fmt.Sprintf("user %d is stuck\ndetails", n)})
 			if n == 0 {
 				time.Sleep(every / 2) // no alert at the very end of a window
@@ -44,7 +49,7 @@ func TestAFloodIsAMailAndTwelveDigests(t *testing.T) {
 		time.Sleep(every)
 		synctest.Wait()
 		mails := p.mails()
-		same(t, "mails", len(mails), 1+12)
+		same(t, "mails", len(mails), want)
 		told := 0
 		for i, m := range mails {
 			told += max(m.Alerts, 1)
@@ -53,10 +58,13 @@ func TestAFloodIsAMailAndTwelveDigests(t *testing.T) {
 			}
 		}
 		waiting, _ := q.Waiting()
-		same(t, "alerts told and waiting", told+waiting, int(time.Hour/every))
+		same(t, "alerts told and waiting", told+waiting, int(length/every))
 		same(t, "first subject", mails[0].Subject, "poller Alert: user 0 is stuck")
-		same(t, "second subject", mails[1].Subject, "poller Alert: 300 more: user 0 is stuck")
-		for _, text := range []string{`300 more alerts like "user 0 is stuck", from `, "user 1 is stuck | details", "user 300 is stuck", "There were 301 since", "in 5m0s", "Host: testhost"} {
+		same(t, "second subject", mails[1].Subject, fmt.Sprintf("poller Alert: %d more: user 0 is stuck", window))
+		for _, text := range []string{
+			fmt.Sprintf(`%d more alerts like "user 0 is stuck", from `, window), "user 1 is stuck | details",
+			fmt.Sprintf("user %d is stuck", window), fmt.Sprintf("There were %d since", window+1), "in 5m0s", "Host: testhost",
+		} {
 			if !strings.Contains(mails[1].Body, text) {
 				t.Errorf("the digest lacks %q:\n%s", text, mails[1].Body)
 			}
