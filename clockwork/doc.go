@@ -18,7 +18,8 @@
 //
 // A [CalendarSchedule] does the same for ticks that somebody else decides, a
 // [Calendar], such as a line of crontab(5). They are instants of the wall clock,
-// which may be set, so it is asked again each minute, and serves no tick twice.
+// which may be set, so it is asked again each minute, and where [WatchWall] tells
+// of a step; it serves no tick twice.
 //
 // # Three readings
 //

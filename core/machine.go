@@ -40,6 +40,7 @@ type machine struct {
 	inherited         *handover                  // what may still be taken over from the program before
 	laid              *laidCalendar              // by the latest setup; nil without a schedule of the user's
 	ticksKept         int64                      // how many states of the schedule were kept
+	unwatchWall       func()                     // nil: the wall clock is not watched
 	missedCountedAt   time.Time                  // when missed ticks were last counted; zero: never
 	trialsRefused     int                        // in a row, while an abandoned Execute bars the way back
 	restartAfterSetup string                     // why, if a restart was asked for during setup
@@ -278,6 +279,9 @@ func (m *machine) force(why string) {
 // left.
 func (m *machine) dispose() {
 	m.timers.stop()
+	if m.unwatchWall != nil {
+		m.unwatchWall()
+	}
 	m.trial.abort()
 	m.d.host.Signals.Quiesce()
 	m.lease.stop()

@@ -90,9 +90,9 @@ func FixedDelay(pause time.Duration) Option {
 // daylight saving time is its own matter: cron's leave out an hour that does not
 // exist, and tick twice in one that comes twice. The first iteration is that of the
 // schedule's first tick, unless FirstTick(Immediately) is declared. SIGCONT starts
-// none. After a step of the wall clock the schedule is asked again, within a
-// minute, and a tick that was served is not served again when the clock comes to
-// it once more. Spread and Jitter must be less than the time between two ticks.
+// none. After a step of the wall clock the schedule is asked again, at once on
+// Linux and elsewhere within a minute, and a tick that was served is not served
+// again when the clock comes to it once more. Spread and Jitter must be less than the time between two ticks.
 //
 // A schedule that returns the zero time has no further tick: no iteration starts
 // any more, and the daemon stays. One that panics, ends its goroutine, takes longer

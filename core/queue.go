@@ -71,7 +71,7 @@ const (
 	// held lock, is over.
 	backedOff
 
-	// woken: SIGCONT.
+	// woken: SIGCONT; with a schedule of the user's the wall clock was set, too.
 	woken
 
 	// overdue: an iteration still runs although its interval is over.

@@ -43,6 +43,7 @@ func (m *machine) becomeReady() {
 	if first {
 		m.ready = true
 		m.layGrid()
+		m.watchWall()
 		m.d.history.becameReady(m.d.host.Clock.Boot())
 	}
 	m.awaitRestartInterval()

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"time"
 
 	"github.com/evertick/evertick/clockwork"
@@ -20,6 +21,17 @@ func (m *machine) scheduleTime() (now, wall time.Time) {
 	}
 	wall = m.d.host.Clock.Wall()
 	return m.d.host.Clock.Now(), wall
+}
+
+// watchWall lets a schedule of the user's be asked again as soon as the wall clock
+// was set, as far as the machine tells that.
+func (m *machine) watchWall() {
+	if m.d.set.calendar == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m.unwatchWall = cancel
+	go clockwork.WatchWall(ctx, m.d.host.Clock, func() { m.d.queue.post(event{kind: woken}) })
 }
 
 // noteInterval notes the time between the tick of the iteration that starts and

@@ -156,7 +156,8 @@ func Command(args string) Action {
 	}}
 }
 
-// StepWallClock moves the wall clock by d, forwards or back. No timer notices.
+// StepWallClock moves the wall clock by d, forwards or back. No timer notices; a
+// schedule of core.Scheduled is asked again, as on Linux.
 func StepWallClock(d time.Duration) Action {
 	return condition(fmt.Sprintf("wall clock %+v", d), func(w *World) { w.sim.Machine.Wall.Step(d) })
 }

@@ -30,6 +30,7 @@ type Clock struct {
 var (
 	_ clockwork.Clock       = (*Clock)(nil)
 	_ clockwork.BootSleeper = (*Clock)(nil)
+	_ clockwork.WallWatcher = (*Clock)(nil)
 )
 
 func newClock(t *worldTime, wall *WallClock, g *Generation) *Clock {
@@ -62,7 +63,7 @@ func (c *Clock) Boot() time.Duration {
 // SleepUntilBoot notices when the machine was suspended.
 func (c *Clock) SleepUntilBoot(ctx context.Context, at time.Duration) error {
 	for {
-		wakes := c.wall.wakes()
+		wakes := c.wall.awake.next()
 		left := at - c.Boot()
 		if c.time.abandoned.Load() {
 			return errGone
@@ -83,6 +84,26 @@ func (c *Clock) SleepUntilBoot(ctx context.Context, at time.Duration) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+	}
+}
+
+// WatchWall tells of steps in a lane of the process, and not while it is stopped.
+func (c *Clock) WatchWall(ctx context.Context, stepped func()) {
+	for next := c.wall.stepped.next(); ; {
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return
+		}
+		next = c.wall.stepped.next()
+		if c.g != nil {
+			c.time.sleepUntilLane(c.g.process.block, laneResumed)
+		}
+		_ = c.now()
+		if ctx.Err() != nil || c.time.abandoned.Load() {
+			return
+		}
+		stepped()
 	}
 }
 

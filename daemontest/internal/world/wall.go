@@ -13,34 +13,48 @@ type WallClock struct {
 	steps     atomic.Int64 // nanoseconds
 	suspended atomic.Int64 // nanoseconds
 
-	mu    sync.Mutex    // held for instants only
-	awake chan struct{} // closed when the machine wakes; nil: nobody waits
+	stepped broadcast // it was moved, or the machine wakes
+	awake   broadcast // the machine was suspended, and wakes
 }
 
 // Step moves the wall clock by d, forwards or back. No timer notices.
-func (w *WallClock) Step(d time.Duration) { w.steps.Add(int64(d)) }
+func (w *WallClock) Step(d time.Duration) {
+	w.steps.Add(int64(d))
+	w.stepped.send()
+}
 
 // Suspend lets the machine sleep for d: its wall clock and its Boot go on, and
 // what else is counted stands still. No timer notices, but for those that count
 // Boot.
 func (w *WallClock) Suspend(d time.Duration) {
 	w.suspended.Add(int64(d))
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.awake != nil {
-		close(w.awake)
-		w.awake = nil
-	}
+	w.awake.send()
+	w.stepped.send()
 }
 
-// wakes returns what is closed when the machine has been suspended and wakes.
-func (w *WallClock) wakes() <-chan struct{} {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.awake == nil {
-		w.awake = make(chan struct{})
+// broadcast tells all who wait.
+type broadcast struct {
+	mu sync.Mutex    // held for instants only
+	c  chan struct{} // nil: nobody waits
+}
+
+// next returns what is closed when send is called next.
+func (b *broadcast) next() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.c == nil {
+		b.c = make(chan struct{})
 	}
-	return w.awake
+	return b.c
+}
+
+func (b *broadcast) send() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.c != nil {
+		close(b.c)
+		b.c = nil
+	}
 }
 
 // at returns what the clock shows that long after the scenario's start.
