@@ -101,11 +101,11 @@ func (s *Schedule) Begin(now time.Time, woken bool) (missed int64, run bool) {
 	if !s.pacing.HasGrid() || (woken && now.Before(s.due)) {
 		return 0, true
 	}
-	last := s.last(now)
-	if last <= s.next {
+	if now.Before(s.at(s.next + 1)) {
 		s.served = s.next
 		return 0, true
 	}
+	last := s.last(now)
 	missed = s.miss(now)
 	switch s.pacing.Missed {
 	case CatchUp:
@@ -175,10 +175,11 @@ func (s *Schedule) last(now time.Time) int64 {
 // miss counts the ticks before now that no iteration was started for, each of
 // them once.
 func (s *Schedule) miss(now time.Time) int64 {
-	from, to := max(s.served, s.counted), s.last(now.Add(-1))
-	if to <= from {
+	from := max(s.served, s.counted)
+	if !s.at(from + 1).Before(now) { // as most often, and quicker to find than the last one
 		return 0
 	}
+	to := s.last(now.Add(-1))
 	s.counted = to
 	return to - from
 }
