@@ -21,6 +21,10 @@ var (
 
 	// varying is what differs each time: numbers, times, the machine's name.
 	varying = regexp.MustCompile(`\d[\d.:]*(?:ms|µs|s\b)?(?:-\d\d-\d\d)?| on \S+`)
+
+	// busy is what a daemon says on a machine that has too much to do: that an
+	// iteration takes long, and that a stop waits for it.
+	busy = regexp.MustCompile(`\. Waiting up to .*|(?m:^.*(?:Run Loop|Warning: Missed) .*\n)`)
 )
 
 // What docs/first-daemon.md says is what happens.
@@ -78,6 +82,7 @@ func (f firstDay) plays(text string) {
 // same returns a text with what differs each time taken out, and with one of
 // several lines that are then equal: how many beats there are is up to the machine.
 func same(text string) string {
+	text = busy.ReplaceAllString(text, "")
 	return strings.Join(slices.Compact(strings.Split(varying.ReplaceAllString(text, "#"), "\n")), "\n")
 }
 
