@@ -30,7 +30,7 @@ func (m *machine) beginLife() {
 		PID: d.PID(), Host: d.host.Name, Start: d.owner().Start, Started: d.startedAt,
 		Boot: d.host.Clock.Boot(), At: d.host.Clock.Wall(), Iteration: d.Iteration(), Log: d.log.Path(),
 	}
-	state.Watcher, state.WatcherStart = m.watcherStart()
+	state.Watcher, state.WatcherStart = d.watcherStart(m.watcher.process)
 	state.Cgroup, state.OOMKills = d.oomKills()
 	if err := d.life.begin(state); err != nil {
 		d.Logf("Warning: the state file %s cannot be written, so the next start cannot tell if this process is killed: %v", d.life.path, err)

@@ -111,6 +111,9 @@ func (f *stateFile) begin(s lifeState) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if s.Watcher == 0 {
+		s.Watcher, s.WatcherStart = f.state.Watcher, f.state.WatcherStart
+	}
 	f.state = s
 	if err := f.foreign(); err != nil {
 		return err
@@ -148,15 +151,15 @@ func (f *stateFile) note(now time.Time, change func(*lifeState)) {
 	_ = f.write() // the first write has worked
 }
 
-// change writes the file again at once, where it was begun.
+// change writes the file again at once; where it was not begun, begin writes what has
+// changed.
 func (f *stateFile) change(change func(*lifeState)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.ours || f.state.Host == "" {
-		return
-	}
 	change(&f.state)
-	_ = f.write() // the first write has worked
+	if f.ours && f.state.Host != "" {
+		_ = f.write() // the first write has worked
+	}
 }
 
 func (f *stateFile) write() error {

@@ -29,7 +29,7 @@ func (m *machine) startWatcher() {
 		return
 	}
 	w.running = true
-	self, post := m.d.host.Self, m.d.queue.post
+	d, self, post := m.d, m.d.host.Self, m.d.queue.post
 	program, name := m.d.program(m.args), fmt.Sprintf("%s: watcher of PID %d", m.d.name, m.d.PID())
 	program.State = m.toldWatcher()
 	go func() {
@@ -38,6 +38,7 @@ func (m *machine) startWatcher() {
 			post(event{kind: watcherChanged, err: err})
 			return
 		}
+		d.life.change(func(s *lifeState) { s.Watcher, s.WatcherStart = d.watcherStart(process) })
 		post(event{kind: watcherChanged, watcher: &process})
 		process.Wait()
 		post(event{kind: watcherChanged, err: errWatcherEnded})
@@ -53,7 +54,6 @@ func (m *machine) onWatcherChanged(e event) state {
 	case e.watcher != nil:
 		w.process = *e.watcher
 		m.tellWatcher()
-		m.d.life.change(func(s *lifeState) { s.Watcher, s.WatcherStart = m.watcherStart() })
 		if w.missing {
 			w.missing = false
 			m.d.Logf("PID %d is the watcher now", w.process.PID())
@@ -111,14 +111,13 @@ func (m *machine) toldWatcher() []byte {
 	return text
 }
 
-// watcherStart returns the number of the watcher, and what StartOf says of it; 0 for none,
+// watcherStart returns the number of a watcher, and what StartOf says of it; 0 for none,
 // or one that could not be told from a later process.
-func (m *machine) watcherStart() (pid int, start string) {
-	w := m.watcher.process
-	if w == nil || m.d.host.StartOf == nil {
+func (d *Daemon) watcherStart(w reexec.Watching) (pid int, start string) {
+	if w == nil || d.host.StartOf == nil {
 		return 0, ""
 	}
-	start, err := m.d.host.StartOf(w.PID())
+	start, err := d.host.StartOf(w.PID())
 	if err != nil || start == "" {
 		return 0, ""
 	}
