@@ -74,14 +74,14 @@ func TestDeathsAreOneThread(t *testing.T) {
 func TestStartsThatFailAreOneThread(t *testing.T) {
 	failing := core.Setup(func(context.Context, *core.Daemon) error { return errors.New("no route to database") })
 	var steps daemontest.Steps
-	for n := range 61 {
-		steps = append(steps, at(10*float64(n+1), daemontest.Command("-v")))
+	for n := range 21 {
+		steps = append(steps, at(30*float64(n+1), daemontest.Command("-v")))
 	}
 	play(t, equipped(failing), daemontest.Scenario{
 		Supervised: true, Steps: steps,
 		Want: daemontest.Want{
 			daemontest.Exit(1), daemontest.ExitOf("-v", 1), daemontest.NeverReady(),
-			oneThread("poller Shutdown", "poller Alert: 30 more: Shutting Down: setup: no route to database", "poller Alert: 30 more: Shutting Down: setup: no route to database"),
+			oneThread("poller Shutdown", "poller Alert: 10 more: Shutting Down: setup: no route to database", "poller Alert: 10 more: Shutting Down: setup: no route to database"),
 		},
 	})
 }

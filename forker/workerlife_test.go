@@ -76,6 +76,7 @@ func TestDeathsBetweenAnswersCostNoPause(t *testing.T) {
 	w.group.Stop(roletest.Within(t))
 	w.group.Accept()
 	w.await(t, "log set up", 5)
+	roletest.Eventually(t, "a worker that is ready", func() bool { return poolInfo(t, w.group).Idle == 1 })
 	kill()
 	workerOf(t, w.group, one)
 }

@@ -51,19 +51,21 @@ func (q *Queue) lookAtGroups(now time.Time) (next time.Time) {
 	for {
 		q.mu.Lock()
 		g, from := q.nextGroup(), q.groups.lookFrom
-		q.mu.Unlock()
 		if g == nil {
+			q.mu.Unlock()
 			return time.Time{}
 		}
+		kind, lasting := g.Kind, g.Lasting
 		if g.next.After(from) {
 			from = g.next
 		}
+		q.mu.Unlock()
 		if now.Before(from) {
 			return from
 		}
 		c := Over
-		if g.Lasting && q.config.Lasts != nil {
-			c = q.config.Lasts(g.Kind)
+		if lasting && q.config.Lasts != nil {
+			c = q.config.Lasts(kind)
 		}
 		describe := ""
 		if q.config.Describe != nil {
@@ -71,7 +73,7 @@ func (q *Queue) lookAtGroups(now time.Time) (next time.Time) {
 		}
 		wall := q.config.Clock.Wall()
 		q.mu.Lock()
-		if q.groups.open[g.Kind] == g {
+		if q.groups.open[kind] == g {
 			q.lookAt(g, c, describe, now, wall)
 		}
 		q.mu.Unlock()

@@ -174,8 +174,8 @@ func TestAStopEndsTheWatcherOfADeadDaemon(t *testing.T) {
 	require.NoFileExists(t, s.path("lock.state"))
 }
 
-// A standby takes over while what follows the death of the holder pauses, and that stands
-// by behind it.
+// A standby takes over at once, or while what follows the death of the holder pauses, and
+// that stands by behind it.
 func TestAStandbyTakesOverInThePause(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -187,6 +187,8 @@ func TestAStandbyTakesOverInThePause(t *testing.T) {
 	s.beatsAs(standby.pid)
 	require.Equal(t, standby.pid, s.pidFile())
 	require.Equal(t, 1, strings.Count(s.read("log"), fmt.Sprintf("Died Before: PID %d, ", pid)))
+	begun := regexp.MustCompile(fmt.Sprintf(`\] %d (Restarting|Standing by)`, watcher))
+	s.eventually("what follows it", func() bool { return begun.MatchString(s.read("log")) })
 	s.signal(watcher, syscall.SIGHUP) // cuts the pause short
 	s.eventually("the restart", func() bool { return restarted(watcher) })
 	s.signal(standby.pid, syscall.SIGTERM)
