@@ -195,11 +195,15 @@ func (d *Daemon) checkAndTell(ctx context.Context) int {
 // sendTestAlert sends one alert by each declared road, waits for what becomes of it,
 // and says so. It takes no lock, and neither the log nor the spool is touched.
 func (d *Daemon) sendTestAlert(ctx context.Context) int {
-	if d.set.alerts == nil {
-		return d.refuse("--test-alert: no alerts are declared: say where they go " + d.set.place("alerts"))
+	err := errors.Join(d.refused, d.set.contradictions())
+	if d.set.alerts != nil {
+		err = errors.Join(err, d.set.alerts.Check())
 	}
-	if err := errors.Join(d.refused, d.set.contradictions(), d.set.alerts.Check()); err != nil {
+	switch {
+	case err != nil:
 		return d.refuse(problems(err))
+	case d.set.alerts == nil:
+		return d.refuse("--test-alert: no alerts are declared: say where they go " + d.set.place("alerts"))
 	}
 	to := strings.Join(d.set.recipients, ", ")
 	ctx, cancel := clockwork.WithTimeout(ctx, d.host.Clock, testAlertTimeout)
@@ -225,7 +229,7 @@ func (d *Daemon) sendTestAlert(ctx context.Context) int {
 		fmt.Fprintf(d.host.Stdout, "%s: the test alert to %s was delivered to %s\n", d.name, to, road)
 	}
 	if len(failed) > 0 {
-		return d.refuse(strings.Join(failed, "\n"))
+		return d.refuse(strings.Join(failed, "\n"+d.name+": "))
 	}
 	return 0
 }

@@ -26,11 +26,13 @@ func (d *Daemon) sendSignal(ctx context.Context) int {
 	ctx, cancel := clockwork.WithTimeout(ctx, d.host.Clock, d.patience())
 	defer cancel()
 	p, err := d.find(path)
-	if f := d.follower(err); f != nil && d.cmd.send == "stop" {
+	switch f := d.follower(err); {
+	case f != nil && d.cmd.send == "stop":
 		return d.stopFollower(ctx, f)
-	}
-	if err != nil {
-		return d.refuse(fmt.Sprintf("-s %s: %v", d.cmd.send, err))
+	case f != nil:
+		return d.refuse(fmt.Sprintf("-s %s: PID %d has died, and PID %d is to start it again: ask again when it has", d.cmd.send, f.of, f.PID()))
+	case err != nil:
+		return d.refuse(fmt.Sprintf("-s %s: %v%s", d.cmd.send, err, d.elsewhere(err)))
 	}
 	sig := map[string]syscall.Signal{
 		"stop": syscall.SIGTERM, "restart": syscall.SIGHUP, "dump": syscall.SIGUSR1,
@@ -123,11 +125,15 @@ func gone(err error) error {
 }
 
 func (d *Daemon) sendStop(ctx context.Context, p pidfile.Process) int {
+	watcher := d.watcherOf(p.PID())
 	if err := p.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) { // by another -s stop
 		return d.refuse(fmt.Sprintf("-s stop: signal PID %d: %v", p.PID(), err))
 	}
 	if err := p.Wait(ctx); err != nil {
 		return d.refuse(fmt.Sprintf("-s stop: PID %d was asked to stop and is still running after %s; ask again to force it", p.PID(), d.patience()))
+	}
+	if watcher != nil && d.isFollowed(watcher) {
+		return d.stopFollower(ctx, watcher)
 	}
 	text := fmt.Sprintf("PID %d has stopped", p.PID())
 	if note := d.completeEnd(p.PID()); note != "" {
@@ -141,8 +147,31 @@ func (d *Daemon) sendStop(ctx context.Context, p pidfile.Process) int {
 // where it takes longer.
 const followerPatience = 2 * time.Second
 
-// stopFollower is -s stop of a daemon that has died, and would be started again.
+// stopFollower is -s stop of a daemon that has died, and would be started again: by its
+// watcher, by what that has become meanwhile, or by the watcher of that.
 func (d *Daemon) stopFollower(ctx context.Context, f *follower) int {
+	dead := f.of
+	for f != nil {
+		if err := d.endFollower(ctx, f); err != nil {
+			return d.refuse(fmt.Sprintf("-s stop: PID %d has died, and PID %d, which starts it again, cannot be ended: %v", f.of, f.PID(), err))
+		}
+		next := d.followed(f)
+		if next == nil {
+			text := fmt.Sprintf("PID %d had died already, and PID %d, which was to start it again, has ended", dead, f.PID())
+			for _, pid := range []int{dead, f.PID()} {
+				if note := d.completeEnd(pid); note != "" {
+					text += "; " + note
+				}
+			}
+			fmt.Fprintf(d.host.Stdout, "%s: %s\n", d.name, text)
+		}
+		f = next
+	}
+	return 0
+}
+
+// endFollower ends one process.
+func (d *Daemon) endFollower(ctx context.Context, f *follower) error {
 	err := f.Signal(syscall.SIGTERM)
 	if err == nil {
 		brief, cancel := clockwork.WithTimeout(ctx, d.host.Clock, followerPatience)
@@ -154,15 +183,10 @@ func (d *Daemon) stopFollower(ctx context.Context, f *follower) int {
 			err = f.Wait(ctx)
 		}
 	}
-	if err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return d.refuse(fmt.Sprintf("-s stop: PID %d has died, and PID %d, which starts it again, cannot be ended: %v", f.of, f.PID(), err))
+	if errors.Is(err, os.ErrProcessDone) {
+		return context.Cause(ctx)
 	}
-	text := fmt.Sprintf("PID %d had died already, and PID %d, which was to start it again, has ended", f.of, f.PID())
-	if note := d.completeEnd(f.of); note != "" {
-		text += "; " + note
-	}
-	fmt.Fprintf(d.host.Stdout, "%s: %s\n", d.name, text)
-	return 0
+	return err
 }
 
 // completeEnd does what a daemon that has just ended has not come to do: a signal

@@ -18,7 +18,8 @@ func (m *machine) beginLife() {
 	if m.resumed {
 		return
 	}
-	switch before := d.life.read(); {
+	before := d.life.read()
+	switch {
 	case m.followsDeath() && m.deathTold:
 	case m.followsDeath():
 		m.noteDeath(before)
@@ -29,6 +30,12 @@ func (m *machine) beginLife() {
 	state := lifeState{
 		PID: d.PID(), Host: d.host.Name, Start: d.owner().Start, Started: d.startedAt,
 		Boot: d.host.Clock.Boot(), At: d.host.Clock.Wall(), Iteration: d.Iteration(), Log: d.log.Path(),
+	}
+	switch {
+	case m.followsDeath():
+		state.Follows = m.inherited.Died
+	case before != nil && before.PID == d.PID(): // the program before has written it
+		state.Follows = before.Follows
 	}
 	state.Watcher, state.WatcherStart = d.watcherStart(m.watcher.process)
 	state.Cgroup, state.OOMKills = d.oomKills()

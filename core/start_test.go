@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -79,6 +80,7 @@ func TestABadOptionIsRefusedInOneLine(t *testing.T) {
 		{[]core.Option{core.Every(second), core.WithLock(nil), core.Standby()}, "core.Standby waits for a lock, but there is none"},
 		{[]core.Option{core.Every(second), core.Execute(nil)}, "nothing to execute"},
 		{[]core.Option{core.Every(second), core.WithAlerts(mail.Writer(os.Stdout))}, "alerts have no recipient"},
+		{[]core.Option{core.Every(second), core.WithAlerts(mail.Writer(os.Stdout), slices.Repeat([]string{"a@x.org"}, 1001)...)}, "alerts have 1001 recipients, and a mail takes 1000"},
 		{[]core.Option{core.Every(second), core.WithAlerts(mail.Writer(os.Stdout), "ops@example.com", "nonsense")}, `alert recipient "nonsense" is no mail address`},
 		{[]core.Option{core.Every(second), core.WithAlerts(mail.Writer(os.Stdout), "ops@")}, `alert recipient "ops@" is no mail address`},
 		{[]core.Option{core.Every(second), core.WithLog(logfile.Fixed("poller.pid"))}, "the PID file and the log are both /world/poller.pid: give each a path of its own"},

@@ -44,6 +44,9 @@ type lifeState struct {
 	Watcher      int    `json:"watcher,omitempty"`
 	WatcherStart string `json:"watcher_start,omitempty"`
 
+	// Follows is the number of the process whose death this one follows; 0 for none.
+	Follows int `json:"follows,omitempty"`
+
 	// Waits is the name of the PID file that the process has given up, with the lock, for
 	// a pause.
 	Waits string `json:"waits,omitempty"`

@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evertick/evertick/core/host"
+	"github.com/evertick/evertick/forker/pidfile"
 )
 
 // full is a disk that takes nothing.
@@ -57,4 +59,43 @@ func TestWhoDeletesTheStateFile(t *testing.T) {
 	assert.False(t, nowhere.due(time.Now()))
 	assert.Nil(t, nowhere.read())
 	require.NoError(t, nowhere.end())
+}
+
+// deadDaemon is a PID file that names the dead process 7, where process 8 lives.
+type deadDaemon struct{ pidfile.Files }
+
+func (deadDaemon) Find(string) (pidfile.Process, error) { return nil, &pidfile.DeadError{PID: 7} }
+
+func (deadDaemon) Process(pid int) (pidfile.Process, error) {
+	if pid == 8 {
+		return process8{}, nil
+	}
+	return nil, os.ErrProcessDone
+}
+
+type process8 struct{ pidfile.Process }
+
+// What follows a death is found by the state file, while it cannot write its PID file.
+func TestWhatCannotWriteItsPIDFileIsFound(t *testing.T) {
+	for _, c := range []struct {
+		state lifeState
+		found bool
+	}{
+		{lifeState{PID: 8, Start: "now", Follows: 7}, true},
+		{lifeState{PID: 8, Start: "now", Follows: 6}, false},
+		{lifeState{PID: 8, Start: "now"}, false},
+		{lifeState{PID: 8, Start: "before", Follows: 7}, false},
+		{lifeState{PID: 9, Start: "now", Follows: 7}, false},
+		{lifeState{PID: 8, Start: "now", Waits: "d.pid"}, true},
+		{lifeState{PID: 8, Start: "now", Waits: "e.pid"}, false},
+	} {
+		d := &Daemon{}
+		d.host.PIDFiles = deadDaemon{}
+		d.host.StartOf = func(int) (string, error) { return "now", nil }
+		d.life = stateFile{files: host.Disk(), path: filepath.Join(t.TempDir(), "state")}
+		require.NoError(t, d.life.begin(c.state))
+		p, err := d.find("/run/d.pid")
+		assert.Equal(t, c.found, err == nil, "%+v: %v", c.state, err)
+		assert.Equal(t, c.found, p != nil, "%+v", c.state)
+	}
 }

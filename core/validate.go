@@ -13,6 +13,7 @@ import (
 
 	"github.com/evertick/evertick/clockwork"
 	"github.com/evertick/evertick/lock"
+	"github.com/evertick/evertick/mail"
 )
 
 // checkEnvironment gathers every environment error, so that people need not fix
@@ -145,6 +146,7 @@ func (s *declaration) contradictions() error {
 	}
 	bad(s.standby && s.lock == nil, "core.Standby waits for a lock, but there is none: declare core.WithLock")
 	bad(s.alerts != nil && len(s.recipients) == 0, "alerts have no recipient: name at least one "+s.place("to"))
+	bad(len(s.recipients) > mail.MaxRecipients, fmt.Sprintf("alerts have %d recipients, and a mail takes %d: name a list's address instead", len(s.recipients), mail.MaxRecipients))
 	for _, r := range s.recipients {
 		at := strings.LastIndexByte(r, '@') // the sender looks closer
 		bad(s.alerts != nil && (at < 1 || at == len(r)-1 || strings.ContainsAny(r, " \t\r\n")), fmt.Sprintf("alert recipient %q is no mail address: write name@host", r))

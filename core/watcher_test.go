@@ -315,6 +315,20 @@ func TestAStopEndsTheWatcherOfADeadDaemon(t *testing.T) {
 				daemontest.Stdout("poller: PID 101 had died already, and PID 10000, which was to start it again, has ended; it had no time to clean up, so its PID file has been removed\n"),
 			},
 		},
+		"killed while its end is waited for": {
+			daemontest.Steps{at(20.1, halt), at(20.2, daemontest.Command(stopIt)), at(20.5, kill)},
+			daemontest.Want{
+				daemontest.Killed(), deaths(0), daemontest.Watchers(1), daemontest.NoFile(statePath), daemontest.LockReleased(), daemontest.ExitOf(stopIt, 0),
+				daemontest.Stdout("poller: PID 101 had died already, and PID 10000, which was to start it again, has ended"),
+			},
+		},
+		"is asked for something else": {
+			daemontest.Steps{at(20.1, hang), at(20.5, kill), at(21, daemontest.Command("-s dump -p poller.pid")), at(22, daemontest.Command(stopIt))},
+			daemontest.Want{
+				daemontest.Killed(), deaths(0), daemontest.ExitOf("-s dump -p poller.pid", 1), daemontest.ExitOf(stopIt, 0),
+				daemontest.Stderr("-s dump: PID 101 has died, and PID 10000 is to start it again: ask again when it has"),
+			},
+		},
 		"after a restart": {
 			daemontest.Steps{at(15.1, hup), at(20.1, hang), at(20.5, kill), at(21, daemontest.Command(stopIt))},
 			daemontest.Want{daemontest.Killed(), deaths(0), daemontest.Watchers(1), daemontest.ExitOf(stopIt, 0), daemontest.Restarts(1)},

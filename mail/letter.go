@@ -13,10 +13,12 @@ const (
 	// goroutines may be megabytes.
 	maxBody = 256 << 10
 
-	// maxRecipients and maxFile bound what is believed of a file.
-	maxRecipients = 1000
-	maxFile       = 1 << 20
+	// maxFile bounds what is believed of a file.
+	maxFile = 1 << 20
 )
+
+// MaxRecipients is how many recipients a mail in a queue may have.
+const MaxRecipients = 1000
 
 // letter is a mail in a queue. What is exported is in its file.
 type letter struct {

@@ -336,7 +336,7 @@ func parseLetter(data []byte) (*letter, error) {
 	switch {
 	case id == "":
 		return nil, errors.New("it has no Message-ID")
-	case len(l.To) == 0 || len(l.To) > maxRecipients:
+	case len(l.To) == 0 || len(l.To) > MaxRecipients:
 		return nil, fmt.Errorf("it has %d recipients", len(l.To))
 	case l.Attempts < 0 || l.Dropped < 0 || l.Alerts < 0 || l.Road < 0:
 		return nil, errors.New("it has a negative count")

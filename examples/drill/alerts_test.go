@@ -22,7 +22,7 @@ func TestAnOverrunIsMailed(t *testing.T) {
 	t.Parallel()
 	server := mailtest.Serve(t, mailtest.Config{})
 	s := newSite(t)
-	pid := s.detach(s.args("--every", "200ms", "--work", "250ms", "--alerts", server.URL(), "--to", "ops@example.com")...)
+	pid := s.detach(s.args("--every", "200ms", "--work", "1s", "--alerts", server.URL(), "--to", "ops@example.com")...)
 	s.eventually("the mail", func() bool { return len(server.Received()) > 0 })
 	require.Zero(t, s.run("-s", "stop", "-p", s.path("pid")).code)
 	mails := server.Received()

@@ -174,6 +174,24 @@ func TestAStopEndsTheWatcherOfADeadDaemon(t *testing.T) {
 	require.NoFileExists(t, s.path("lock.state"))
 }
 
+// A daemon that is killed while -s stop waits for its end stays ended.
+func TestAStopOutlivesAKill(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	pid := s.detachWatched("--every", "1s")
+	watcher := s.watcherOf(pid)
+	s.provesItself()
+	s.stops(pid)
+	stop := s.start("-s", "stop", "-p", s.path("pid"), "--lock", s.path("lock"), "--log", s.path("log"))
+	pending := regexp.MustCompile(`(?m)^ShdPnd:\s*0*4000$`) // SIGTERM
+	s.eventually("the stop to be asked for", func() bool { return pending.MatchString(s.read(fmt.Sprintf("/proc/%d/status", pid))) })
+	s.signal(pid, syscall.SIGKILL)
+	require.Zero(t, stop.exit())
+	require.Contains(t, s.read(stop.out), fmt.Sprintf("drill: PID %d had died already, and PID %d, which was to start it again, has ended", pid, watcher))
+	s.eventually("the end of both", func() bool { return len(s.all()) == 0 })
+	require.Zero(t, strings.Count(s.read("log"), "Died Before"))
+}
+
 // A standby takes over at once, or while what follows the death of the holder pauses, and
 // that stands by behind it.
 func TestAStandbyTakesOverInThePause(t *testing.T) {
