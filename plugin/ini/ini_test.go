@@ -93,6 +93,13 @@ func TestAFileIsReadWithItsTypes(t *testing.T) {
 	reads(t, "[api.v2]\nhosts =\n", "5s 3 0.5 true [] INFO 127.0.0.1 1 default", say, declared...)
 }
 
+// Editors write a byte-order mark before the first line, and Windows its line ends.
+func TestAByteOrderMarkIsNoText(t *testing.T) {
+	url := ini.Key("api.url", "none")
+	reads(t, "\xef\xbb\xbf[api]\r\nurl = x\r\n", "x", url.Get, url)
+	refuses(t, "\xef\xbb\xbf[api]\nulr = x\n", []string{"poller.ini:2: [api] ulr is not known; did you mean url?"}, url)
+}
+
 func TestSectionsOfOneForm(t *testing.T) {
 	type site struct {
 		URL     string `ini:"url,required"`
