@@ -132,12 +132,23 @@ func (d *Daemon) sendStop(ctx context.Context, p pidfile.Process) int {
 	if err := p.Wait(ctx); err != nil {
 		return d.refuse(fmt.Sprintf("-s stop: PID %d was asked to stop and is still running after %s; ask again to force it", p.PID(), d.patience()))
 	}
+	pids := []int{p.PID()}
 	if watcher != nil && d.isFollowed(watcher) {
-		return d.stopFollower(ctx, watcher)
+		last, err := d.endFollowers(ctx, watcher)
+		if err != nil {
+			return d.refuse(fmt.Sprintf("-s stop: PID %d has ended, and PID %d, which starts it again, cannot be ended: %v", p.PID(), last, err))
+		}
+		pids = append(pids, last)
 	}
-	text := fmt.Sprintf("PID %d has stopped", p.PID())
-	if note := d.completeEnd(p.PID()); note != "" {
-		text += "; " + note
+	return d.tellEnd(fmt.Sprintf("PID %d has stopped", p.PID()), pids...)
+}
+
+// tellEnd says what has ended, and completes the ends of processes.
+func (d *Daemon) tellEnd(text string, pids ...int) int {
+	for _, pid := range pids {
+		if note := d.completeEnd(pid); note != "" {
+			text += "; " + note
+		}
 	}
 	fmt.Fprintf(d.host.Stdout, "%s: %s\n", d.name, text)
 	return 0
@@ -147,27 +158,22 @@ func (d *Daemon) sendStop(ctx context.Context, p pidfile.Process) int {
 // where it takes longer.
 const followerPatience = 2 * time.Second
 
-// stopFollower is -s stop of a daemon that has died, and would be started again: by its
-// watcher, by what that has become meanwhile, or by the watcher of that.
+// stopFollower is -s stop of a daemon that has died, and would be started again.
 func (d *Daemon) stopFollower(ctx context.Context, f *follower) int {
-	dead := f.of
-	for f != nil {
-		if err := d.endFollower(ctx, f); err != nil {
-			return d.refuse(fmt.Sprintf("-s stop: PID %d has died, and PID %d, which starts it again, cannot be ended: %v", f.of, f.PID(), err))
-		}
-		next := d.followed(f)
-		if next == nil {
-			text := fmt.Sprintf("PID %d had died already, and PID %d, which was to start it again, has ended", dead, f.PID())
-			for _, pid := range []int{dead, f.PID()} {
-				if note := d.completeEnd(pid); note != "" {
-					text += "; " + note
-				}
-			}
-			fmt.Fprintf(d.host.Stdout, "%s: %s\n", d.name, text)
-		}
-		f = next
+	last, err := d.endFollowers(ctx, f)
+	if err != nil {
+		return d.refuse(fmt.Sprintf("-s stop: PID %d has died, and PID %d, which starts it again, cannot be ended: %v", f.of, last, err))
 	}
-	return 0
+	return d.tellEnd(fmt.Sprintf("PID %d had died already, and PID %d, which was to start it again, has ended", f.of, last), f.of, last)
+}
+
+// endFollowers ends what would start a dead daemon again: its watcher, what that has
+// become meanwhile, or the watcher of that. It returns the number of the last one.
+func (d *Daemon) endFollowers(ctx context.Context, f *follower) (last int, err error) {
+	for ; f != nil && err == nil; f = d.followed(f) {
+		last, err = f.PID(), d.endFollower(ctx, f)
+	}
+	return last, err
 }
 
 // endFollower ends one process.

@@ -319,7 +319,7 @@ func TestAStopEndsTheWatcherOfADeadDaemon(t *testing.T) {
 			daemontest.Steps{at(20.1, halt), at(20.2, daemontest.Command(stopIt)), at(20.5, kill)},
 			daemontest.Want{
 				daemontest.Killed(), deaths(0), daemontest.Watchers(1), daemontest.NoFile(statePath), daemontest.LockReleased(), daemontest.ExitOf(stopIt, 0),
-				daemontest.Stdout("poller: PID 101 had died already, and PID 10000, which was to start it again, has ended"),
+				daemontest.Stdout("poller: PID 101 has stopped; it had no time to clean up, so its PID file has been removed\n"),
 			},
 		},
 		"is asked for something else": {
