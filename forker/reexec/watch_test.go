@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -228,7 +229,7 @@ func TestAWatcherStandsApart(t *testing.T) {
 	defer file.Close()
 	l := watchedLives{t, t.TempDir()}
 	cmd := roletest.Command("watched", l.dir, "block")
-	cmd.ExtraFiles = []*os.File{file}
+	cmd.ExtraFiles = []*os.File{file, file, file, file} // the first ones make room for its own
 	require.NoError(t, cmd.Start())
 	go func() { _ = cmd.Wait() }()
 	t.Cleanup(l.end)
@@ -248,6 +249,15 @@ func TestAWatcherStandsApart(t *testing.T) {
 			return string(name) == "watcher\n"
 		})
 		roletest.Eventually(t, "the watcher to close what is not its own", func() bool { return !slices.Contains(files(), file.Name()) })
+		ignored := regexp.MustCompile(`(?m)^SigIgn:\s*([0-9a-f]+)$`)
+		roletest.Eventually(t, "the watcher to ignore signals", func() bool {
+			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", watcher))
+			require.NoError(t, err)
+			mask, err := strconv.ParseUint(string(ignored.FindSubmatch(status)[1]), 16, 64)
+			require.NoError(t, err)
+			const all = 1<<(syscall.SIGHUP-1) | 1<<(syscall.SIGINT-1) | 1<<(syscall.SIGUSR1-1) | 1<<(syscall.SIGUSR2-1)
+			return mask&all == all
+		})
 	}
 	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2} {
 		require.NoError(t, syscall.Kill(watcher, sig))
