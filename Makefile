@@ -14,6 +14,7 @@ LOAD    ?= 0
 MINUTES ?= 10
 LIVES   ?= 200
 SEED    ?= 1
+CALLS   ?= 30000
 
 FUZZTIME ?= 10s
 FUZZ     ?=
@@ -65,7 +66,7 @@ fuzz: ## fuzz every target for 10 s: make fuzz FUZZTIME=5m FUZZ=LockFile
 	@GO=$(GO) tools/fuzz $(FUZZTIME) $(FUZZ)
 
 # They wait more than they work, and so go side by side.
-long: ## the longer forms: locks among 200 faults each, 500 times 20 starters, 60 lives among faults, 50 deaths of watched daemons, 2000 forks, 100000 calls
+long: ## the longer forms: locks among 200 faults each, 500 times 20 starters, 60 lives among faults, 50 deaths of watched daemons, 2000 forks, 2 × 30000 calls
 	@memcached=$$(tools/memcached) && PATH="$$PATH:$${memcached%/*}" && export PATH && \
 	race=$$(GO=$(GO) tools/race) && \
 	$(MAKE) --no-print-directory -j4 RACE_FLAG=$$race long-memcached long-etcd long-starters long-lives long-watchers long-children
@@ -89,7 +90,7 @@ long-watchers:
 	$(LONG) '^Test(AKilledDaemonIsFollowedByItsWatcher|AKilledWatcherIsFollowedByAnother|ADaemonAndItsWatcherAreKilled)$$' ./examples/drill -watcher.kills 50
 # Without the race detector, with which a start takes ten times as long.
 long-children:
-	$(TEST) -count=1 -v -timeout 15m -run '^(TestManyForksLeaveNothing|TestCallsUnderChaos)$$' ./forker -forker.inarow 2000 -forker.atonce 200 -forker.calls 100000
+	$(TEST) -count=1 -v -timeout 15m -run '^(TestManyForksLeaveNothing|TestCallsUnderChaos)$$' ./forker -forker.inarow 2000 -forker.atonce 200 -forker.calls $(CALLS)
 
 # Compares with what was there before, so that it also works outside a git
 # checkout, and leaves alone what is not committed yet.
