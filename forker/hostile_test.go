@@ -277,9 +277,8 @@ func frugal([]string) {
 	forksOnce(nil) // the runtime has its own descriptors now
 	var was syscall.Rlimit
 	roletest.Must(syscall.Getrlimit(syscall.RLIMIT_NOFILE, &was))
-	for limit := uint64(3); ; limit++ {
-		few := was
-		few.Cur = limit
+	few := was
+	for few.Cur = 3; ; few.Cur++ { // its type differs between systems
 		roletest.Must(syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few))
 		h, err := square.Fork(new(forker.Group), 3)
 		if err == nil {
@@ -288,7 +287,7 @@ func frugal([]string) {
 			return
 		}
 		if !errors.Is(err, syscall.EMFILE) || !strings.Contains(err.Error(), "too many files are open (ulimit -n); a child takes six") {
-			fmt.Println(limit, err)
+			fmt.Println(few.Cur, err)
 		}
 	}
 }
