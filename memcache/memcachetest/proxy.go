@@ -1,9 +1,11 @@
 package memcachetest
 
 import (
+	"errors"
 	"net"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -93,6 +95,10 @@ func (p *Proxy) SetDown(down bool) {
 		return
 	}
 	listener, err := net.Listen("tcp", p.address)
+	for begun := time.Now(); errors.Is(err, syscall.EADDRINUSE) && time.Since(begun) < time.Minute; {
+		time.Sleep(10 * time.Millisecond) // somebody's connection has the number for a while
+		listener, err = net.Listen("tcp", p.address)
+	}
 	if err != nil {
 		p.t.Errorf("memcachetest: proxy: %v", err)
 		return
